@@ -1,0 +1,101 @@
+"""The servers that count for the limits of users, until their end is known."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from weakref import WeakSet
+
+from yarnhub.base.deadline import Deadline
+from yarnhub.base.errors import YarnhubError
+from yarnhub.sessions.session import Session, SessionEnd
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from yarnhub.base.background import BackgroundTasks
+    from yarnhub.integrations.jupyterhub.server_size import ServerSize
+    from yarnhub.sessions.holder import Holder
+    from yarnhub.sessions.limits import Held
+
+INTERVAL = 5.0
+"""Seconds between two checks whether a server has ended whose stop has failed."""
+_ANSWER = 10.0
+"""Seconds for a check."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Unstopped:
+    """A server whose stop has failed.
+
+    Attributes:
+        name: The name of the user and of the server, whose next start ends it first.
+        held: What its user holds with it.
+    """
+
+    name: tuple[str, str]
+    held: Held
+
+
+class CountedServers:
+    """The servers of the hub that count.
+
+    Args:
+        tasks: Holds the tasks that wait for the end of servers whose stop has failed.
+        interval: Seconds between two of their checks.
+    """
+
+    def __init__(self, tasks: BackgroundTasks, *, interval: float = INTERVAL) -> None:
+        self._tasks = tasks
+        self._interval = interval
+        self._sizes: WeakSet[ServerSize] = WeakSet()
+        self._unstopped: dict[str, _Unstopped] = {}
+
+    def held(self, but: ServerSize) -> list[Held]:
+        """What users hold, without a server that is about to be started, and its predecessors."""
+        unstopped = [each.held for each in self._unstopped.values() if each.name != but.name]
+        return [*(each.held for each in self._sizes if each is not but), *unstopped]
+
+    def add(self, size: ServerSize) -> None:
+        """Count a server."""
+        self._sizes.add(size)
+
+    def discard(self, size: ServerSize) -> None:
+        """Count a server no longer."""
+        self._sizes.discard(size)
+
+    def discard_once_ended(
+        self, size: ServerSize, application: str, holder: Callable[[], Holder]
+    ) -> None:
+        """Count a server that may still run until its end is known.
+
+        Args:
+            size: What it holds; it can be used for the next server from then on.
+            application: The id of its application.
+            holder: Returns the one that finds the application.
+        """
+        if size not in self._sizes:
+            return
+        self._sizes.discard(size)
+        self._unstopped[application] = _Unstopped(size.name, size.held)
+        _ = self._tasks.start(self._until_ended(application, holder), f"limits: {application}")
+
+    async def _until_ended(self, application: str, holder: Callable[[], Holder]) -> None:
+        try:
+            while not await _has_ended(application, holder):
+                await asyncio.sleep(self._interval)
+        finally:
+            self._unstopped.pop(application, None)
+
+
+async def _has_ended(application: str, holder: Callable[[], Holder]) -> bool:
+    """Whether an application has ended; False if unknown."""
+    found: Session | SessionEnd | None = None
+    with contextlib.suppress(YarnhubError):
+        async with Deadline(_ANSWER, f"no response within {_ANSWER:g} s"):
+            found = await holder().find(application)
+            if isinstance(found, Session):
+                found = await found.poll()
+    return isinstance(found, SessionEnd)
