@@ -22,6 +22,8 @@ class FakeHub:
     users: dict[str, str] = field(default_factory=lambda: {"a": "alice", "b": "bob"})
     """By token."""
     groups: dict[str, list[str]] = field(default_factory=dict)
+    shows_groups: bool = True
+    """Whether the service's token has the scope `read:users:groups`."""
     scopes: dict[str, list[str]] = field(default_factory=dict)
     requests: list[str] = field(default_factory=list)
     broken: bool = False
@@ -83,6 +85,8 @@ class FakeHub:
             return self._act(request, token)
         if request.url.path.startswith("/hub/api/users/"):
             name = request.url.path.rpartition("/")[2]
+            if not self.shows_groups:
+                return httpx.Response(200, json={"kind": "user", "name": name})
             return httpx.Response(
                 200, json={"kind": "user", "name": name, "groups": self.groups.get(name, [])}
             )
