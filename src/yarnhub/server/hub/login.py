@@ -72,6 +72,15 @@ class HubLogin:
             )
         return found
 
+    async def is_unknown(self, name: str) -> bool:
+        """Whether the hub has no such user; False if the service may not know.
+
+        Raises:
+            HubUnavailableError: It is not known.
+        """
+        answer = await self._api.send("GET", f"/users/{path_segment(name)}", self._hub.api_token)
+        return answer.status_code == _NO_SUCH_USER
+
     async def _look_up(self, token: str) -> str | None:
         model = await self._request("/user", token)
         if model is None or model.get("kind") != "user":
