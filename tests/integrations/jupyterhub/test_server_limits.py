@@ -17,9 +17,9 @@ from yarnhub.control.outcomes import Outcome
 from yarnhub.database.connections import Database
 from yarnhub.database.limits import LimitEntry, LimitStore
 from yarnhub.database.location import Location
-from yarnhub.integrations.jupyterhub.counted_servers import CountedServers
 from yarnhub.integrations.jupyterhub.hub_sessions import HubSessions
 from yarnhub.integrations.jupyterhub.refusals import Refusal
+from yarnhub.sessions.counted_sessions import CountedSessions
 from yarnhub.sessions.limits import Limit, Scope, Whom
 from yarnhub.sessions.session import SessionEnd
 
@@ -155,7 +155,7 @@ async def test_a_start_that_has_timed_out_counts_until_its_server_is_stopped() -
 async def test_a_server_that_could_not_be_stopped_counts_until_it_has_ended() -> None:
     hub = Hub(user_limit={"servers": 1})
     shared = HubSessions.of(hub.shared)
-    shared.servers = CountedServers(shared.tasks, interval=0.01)
+    shared.servers = CountedSessions(shared.tasks, interval=0.01)
     where = unstoppable()
     async with starting(first := hub.spawner(where=where)) as refused:
         assert refused == []

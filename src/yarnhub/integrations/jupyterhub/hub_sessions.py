@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 from yarnhub.base.background import BackgroundTasks
 from yarnhub.client.queues import ClusterQueues
 from yarnhub.database import limits_setting
-from yarnhub.integrations.jupyterhub.counted_servers import CountedServers
 from yarnhub.integrations.jupyterhub.orphans import log_orphans
 from yarnhub.integrations.jupyterhub.server_request import SERVICE
 from yarnhub.kernels.server_applications import ServerApplications
 from yarnhub.sessions.cluster_holder import ClusterHolder
+from yarnhub.sessions.counted_sessions import CountedSessions
 from yarnhub.sessions.tags import HubTags
 from yarnhub.sessions.unmanaged_holder import UnmanagedHolder
 from yarnhub.unmanaged.state_folder import StateFolder
@@ -39,7 +39,7 @@ class HubSessions:
 
     def __init__(self) -> None:
         self.tasks = BackgroundTasks()
-        self.servers = CountedServers(self.tasks)
+        self.servers = CountedSessions(self.tasks)
         self._holders: dict[tuple[object, ...], Holder] = {}
         self._tags: dict[Path, HubTags] = {}
         self._queues: dict[tuple[object, ...], ClusterQueues] = {}

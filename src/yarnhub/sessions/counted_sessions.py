@@ -1,11 +1,11 @@
-"""The servers that count for the limits of users, until their end is known."""
+"""The sessions that count for the limits of users, until their end is known."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 from weakref import WeakSet
 
 from yarnhub.base.deadline import Deadline
@@ -16,22 +16,36 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from yarnhub.base.background import BackgroundTasks
-    from yarnhub.integrations.jupyterhub.server_size import ServerSize
     from yarnhub.sessions.holder import Holder
     from yarnhub.sessions.limits import Held
 
 INTERVAL = 5.0
-"""Seconds between two checks whether a server has ended whose stop has failed."""
+"""Seconds between two checks whether a session has ended whose stop has failed."""
 _ANSWER = 10.0
 """Seconds for a check."""
 
 
+class Counted(Protocol):
+    """A session that counts."""
+
+    @property
+    def name(self) -> tuple[str, str]:
+        """The name of its user, and its own."""
+
+    @property
+    def held(self) -> Held:
+        """What its user holds with it."""
+
+    def __hash__(self) -> int:
+        """Of its identity."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Unstopped:
-    """A server whose stop has failed.
+    """A session whose stop has failed.
 
     Attributes:
-        name: The name of the user and of the server, whose next start ends it first.
+        name: Its name: the next start of a session of this name ends it first.
         held: What its user holds with it.
     """
 
@@ -39,40 +53,40 @@ class _Unstopped:
     held: Held
 
 
-class CountedServers:
-    """The servers of the hub that count.
+class CountedSessions:
+    """The sessions of one hub that count.
 
     Args:
-        tasks: Holds the tasks that wait for the end of servers whose stop has failed.
+        tasks: Holds the tasks that wait for the end of sessions whose stop has failed.
         interval: Seconds between two of their checks.
     """
 
     def __init__(self, tasks: BackgroundTasks, *, interval: float = INTERVAL) -> None:
         self._tasks = tasks
         self._interval = interval
-        self._sizes: WeakSet[ServerSize] = WeakSet()
+        self._sizes: WeakSet[Counted] = WeakSet()
         self._unstopped: dict[str, _Unstopped] = {}
 
-    def held(self, but: ServerSize) -> list[Held]:
-        """What users hold, without a server that is about to be started, and its predecessors."""
+    def held(self, but: Counted) -> list[Held]:
+        """What users hold, without a session that is about to be started, and its predecessors."""
         unstopped = [each.held for each in self._unstopped.values() if each.name != but.name]
         return [*(each.held for each in self._sizes if each is not but), *unstopped]
 
-    def add(self, size: ServerSize) -> None:
-        """Count a server."""
+    def add(self, size: Counted) -> None:
+        """Count a session."""
         self._sizes.add(size)
 
-    def discard(self, size: ServerSize) -> None:
-        """Count a server no longer."""
+    def discard(self, size: Counted) -> None:
+        """Count a session no longer."""
         self._sizes.discard(size)
 
     def discard_once_ended(
-        self, size: ServerSize, application: str, holder: Callable[[], Holder]
+        self, size: Counted, application: str, holder: Callable[[], Holder]
     ) -> None:
-        """Count a server that may still run until its end is known.
+        """Count a session that may still run until its end is known.
 
         Args:
-            size: What it holds; it can be used for the next server from then on.
+            size: What it holds; it can be used for the next session from then on.
             application: The id of its application.
             holder: Returns the one that finds the application.
         """
