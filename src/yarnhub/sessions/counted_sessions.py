@@ -64,36 +64,36 @@ class CountedSessions:
     def __init__(self, tasks: BackgroundTasks, *, interval: float = INTERVAL) -> None:
         self._tasks = tasks
         self._interval = interval
-        self._sizes: WeakSet[Counted] = WeakSet()
+        self._counted: WeakSet[Counted] = WeakSet()
         self._unstopped: dict[str, _Unstopped] = {}
 
     def held(self, but: Counted) -> list[Held]:
         """What users hold, without a session that is about to be started, and its predecessors."""
         unstopped = [each.held for each in self._unstopped.values() if each.name != but.name]
-        return [*(each.held for each in self._sizes if each is not but), *unstopped]
+        return [*(each.held for each in self._counted if each is not but), *unstopped]
 
-    def add(self, size: Counted) -> None:
+    def add(self, session: Counted) -> None:
         """Count a session."""
-        self._sizes.add(size)
+        self._counted.add(session)
 
-    def discard(self, size: Counted) -> None:
+    def discard(self, session: Counted) -> None:
         """Count a session no longer."""
-        self._sizes.discard(size)
+        self._counted.discard(session)
 
     def discard_once_ended(
-        self, size: Counted, application: str, holder: Callable[[], Holder]
+        self, session: Counted, application: str, holder: Callable[[], Holder]
     ) -> None:
         """Count a session that may still run until its end is known.
 
         Args:
-            size: What it holds; it can be used for the next session from then on.
+            session: The session; what counts is kept as it is now.
             application: The id of its application.
             holder: Returns the one that finds the application.
         """
-        if size not in self._sizes:
+        if session not in self._counted:
             return
-        self._sizes.discard(size)
-        self._unstopped[application] = _Unstopped(size.name, size.held)
+        self._counted.discard(session)
+        self._unstopped[application] = _Unstopped(session.name, session.held)
         _ = self._tasks.start(self._until_ended(application, holder), f"limits: {application}")
 
     async def _until_ended(self, application: str, holder: Callable[[], Holder]) -> None:
