@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import secrets
 import sys
 from typing import TYPE_CHECKING
@@ -21,6 +22,9 @@ from yarnhub.sessions.limited_kinds import KERNELS
 from yarnhub.sessions.limits import Limit, Limits, Scope, Whom
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
     from database.locations import Place
     from postgresql import PostgreSQL
 
@@ -135,6 +139,45 @@ async def test_a_service_creates_and_upgrades_nothing(
     assert "the limits cannot be read, only those of the configuration apply" in caplog.text
     if place.location.path is not None:
         assert not place.location.path.exists()
+
+
+@contextlib.asynccontextmanager
+async def with_limit(path: Path, count: int) -> AsyncIterator[str]:
+    """A database in a file, with a limit for each user."""
+    location = Location.parse(f"sqlite:///{path}")
+    async with Database(location) as database:
+        await database.open()
+        await LimitStore(database).put(entry(count, name="", scope=Scope.EACH_USER), None)
+    yield str(location.url)
+
+
+async def test_a_service_reads_the_file_that_replaces_another_one(tmp_path: Path) -> None:
+    path, backup = tmp_path / "platform.sqlite", tmp_path / "backup.sqlite"
+    async with with_limit(backup, 1), with_limit(path, 2) as url:
+        shared = shared_limits("X.limits_database", url)
+        async with BackgroundTasks() as tasks:
+            await shared.start(tasks)
+            assert shared.over(CONFIGURED).user.count == 2
+            backup.rename(path)
+            async with asyncio.timeout(30):
+                while shared.over(CONFIGURED).user.count != 1:
+                    await asyncio.sleep(0.01)
+
+
+async def test_a_service_reads_no_file_that_others_can_write(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "platform.sqlite"
+    async with with_limit(path, 1) as url:
+        for name, mode in ((path, 0o620), (tmp_path, 0o777)):
+            before = name.stat().st_mode
+            name.chmod(mode)
+            async with BackgroundTasks() as tasks:
+                shared = shared_limits("X.limits_database", url)
+                await shared.start(tasks)
+                assert shared.over(CONFIGURED) == CONFIGURED
+            name.chmod(before)
+    assert "other users can write" in caplog.text
 
 
 def test_a_setting_that_cannot_be_used_is_named_without_its_secrets() -> None:

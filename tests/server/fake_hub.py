@@ -22,6 +22,10 @@ class FakeHub:
     users: dict[str, str] = field(default_factory=lambda: {"a": "alice", "b": "bob"})
     """By token."""
     groups: dict[str, list[str]] = field(default_factory=dict)
+    shows_groups: bool = True
+    """Whether the service's token has the scope `read:users:groups`."""
+    unknown: frozenset[str] = frozenset()
+    """Names that no user has."""
     scopes: dict[str, list[str]] = field(default_factory=dict)
     requests: list[str] = field(default_factory=list)
     broken: bool = False
@@ -82,10 +86,7 @@ class FakeHub:
         if "/servers/" in request.url.path:
             return self._act(request, token)
         if request.url.path.startswith("/hub/api/users/"):
-            name = request.url.path.rpartition("/")[2]
-            return httpx.Response(
-                200, json={"kind": "user", "name": name, "groups": self.groups.get(name, [])}
-            )
+            return self._user(request.url.path.rpartition("/")[2])
         if "include_stopped_servers" in request.url.params:
             self.listings += 1
             if self.silent:
@@ -98,6 +99,14 @@ class FakeHub:
         model: dict[str, object] = {"kind": kind, "name": name, "scopes": scopes}
         if f"read:servers!user={name}" in scopes:
             model["servers"] = self.servers.get(name, {})
+        return httpx.Response(200, json=model)
+
+    def _user(self, name: str) -> httpx.Response:
+        if name in self.unknown:
+            return httpx.Response(404, json={"status": 404, "message": "Not Found"})
+        model: dict[str, object] = {"kind": "user", "name": name}
+        if self.shows_groups:
+            model["groups"] = self.groups.get(name, [])
         return httpx.Response(200, json=model)
 
     def give(self, token: str, *scopes: str) -> None:

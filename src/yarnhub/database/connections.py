@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 from typing import TYPE_CHECKING, Any
 
+from sqlalchemy import NullPool
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import create_async_engine
@@ -41,9 +42,11 @@ class Database(Closing):
     Args:
         location: Where it is.
         busy: Seconds that SQLite waits for another writer.
+        keep: Whether connections are kept for later. If not, each use of SQLite opens the file that
+            has the name at that time, also if another one has replaced it.
     """
 
-    def __init__(self, location: Location, *, busy: float = _BUSY) -> None:
+    def __init__(self, location: Location, *, busy: float = _BUSY, keep: bool = True) -> None:
         self.location = location
         url = location.url
         if location.path is None:
@@ -61,9 +64,11 @@ class Database(Closing):
                 url.set(drivername="sqlite+aiosqlite"),
                 connect_args={"timeout": busy, "factory": Connection},
                 hide_parameters=True,
-                max_overflow=0,
-                pool_size=_CONNECTIONS,
-                pool_timeout=_CONNECT,
+                **(
+                    {"max_overflow": 0, "pool_size": _CONNECTIONS, "pool_timeout": _CONNECT}
+                    if keep
+                    else {"poolclass": NullPool}
+                ),
             )
             prepare(self.engine.sync_engine)
 

@@ -16,11 +16,13 @@ from yarnhub.database.errors import (
     NoSuchLimitError,
     TooManyLimitsError,
 )
+from yarnhub.database.location import check_file
 from yarnhub.database.schema import LIMITS
 from yarnhub.sessions.limits import Limit, Scope, Whom
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+    from pathlib import Path
 
     from sqlalchemy import ColumnElement, Row
     from sqlalchemy.ext.asyncio import AsyncConnection
@@ -169,14 +171,20 @@ async def opened(database: Database) -> AsyncIterator[Read]:
     store = LimitStore(database)
 
     async def read() -> Entries:
-        path = database.location.path
-        if path is not None and not await asyncio.to_thread(path.is_file):
-            text = f"{database.location} does not exist: the platform creates it when it starts"
-            raise DatabaseUnavailableError(text)
+        if database.location.path is not None:
+            await asyncio.to_thread(_check_file, database.location.path)
         return await store.read()
 
     async with database:
         yield read
+
+
+def _check_file(path: Path) -> None:
+    if not path.exists():
+        raise DatabaseUnavailableError(
+            f"the database {path} does not exist: the platform creates it when it starts"
+        )
+    check_file(path)
 
 
 def _entry(row: Row[Any]) -> LimitEntry:

@@ -28,7 +28,7 @@ def shared_limits(setting: str, url: str) -> SharedLimits:
         from yarnhub.database.limits import opened
         from yarnhub.database.location import Location
 
-        database = Database(Location.parse(url))
+        database = Database(Location.parse(url), keep=False)
     except ImportError as error:
         raise ConfigurationError(
             f"{setting}: install `yarnhub[platform]`: {error.name} is missing"

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
 from yarnhub.base.errors import ConfigurationError
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_WRITABLE = stat.S_IWGRP | stat.S_IWOTH
 _SECRET_OPTIONS = ("password", "sslpassword", "passfile")
 _EXAMPLES = (
     "sqlite:////var/lib/yarnhub-platform/platform.sqlite or "
@@ -81,22 +87,47 @@ def prepare_file(path: Path) -> None:
     Raises:
         ConfigurationError: Its folder does not exist, or others could replace the file.
     """
-    try:
-        folder = path.parent.stat()
-        if folder.st_uid != os.geteuid():
-            raise ConfigurationError(f"{path.parent} belongs to another user")
-        if folder.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
-            raise ConfigurationError(
-                f"other users can write in {path.parent}: use a folder of mode 700"
-            )
+    with _named(path):
+        _check_folder(path.parent)
         flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
         descriptor = os.open(path, flags, 0o600)
         try:
-            found = os.fstat(descriptor)
-            if not stat.S_ISREG(found.st_mode) or found.st_uid != os.geteuid():
-                raise ConfigurationError(f"{path} is not a file of this user")
+            _check_file(path, os.fstat(descriptor))
             os.fchmod(descriptor, 0o600)
         finally:
             os.close(descriptor)
+
+
+def check_file(path: Path) -> None:
+    """Check that only its owner can write a database's file, which exists; changes nothing.
+
+    Raises:
+        ConfigurationError: Others can write or replace the file.
+    """
+    with _named(path):
+        _check_folder(path.parent)
+        found = path.lstat()
+        _check_file(path, found)
+        if found.st_mode & _WRITABLE:
+            raise ConfigurationError(f"other users can write {path}: give it the mode 600")
+
+
+def _check_folder(folder: Path) -> None:
+    found = folder.stat()
+    if found.st_uid != os.geteuid():
+        raise ConfigurationError(f"{folder} belongs to another user")
+    if found.st_mode & _WRITABLE:
+        raise ConfigurationError(f"other users can write in {folder}: use a folder of mode 700")
+
+
+def _check_file(path: Path, found: os.stat_result) -> None:
+    if not stat.S_ISREG(found.st_mode) or found.st_uid != os.geteuid():
+        raise ConfigurationError(f"{path} is not a file of this user")
+
+
+@contextlib.contextmanager
+def _named(path: Path) -> Iterator[None]:
+    try:
+        yield
     except OSError as error:
         raise ConfigurationError(f"{path} cannot be opened: {error.strerror}") from error

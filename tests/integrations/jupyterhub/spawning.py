@@ -21,7 +21,7 @@ class Spawner(YarnSpawner):
     where: OneSession
     hub_tags = TAGS
 
-    def holder(self) -> Holder:
+    def holder(self, master: str = "") -> Holder:
         return self.where
 
 

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from integrations.jupyterhub.spawning import make_spawner
-from sessions.in_memory import OneSession
+from sessions.in_memory import InMemorySession, OneSession
 from yarnhub.base.errors import ConnectError
+from yarnhub.control.outcomes import Outcome
 from yarnhub.database.connections import Database
 from yarnhub.database.limits import LimitEntry, LimitStore
 from yarnhub.database.location import Location
 from yarnhub.integrations.jupyterhub.hub_sessions import HubSessions
 from yarnhub.integrations.jupyterhub.refusals import Refusal
+from yarnhub.sessions.counted_sessions import CountedSessions
 from yarnhub.sessions.limits import Limit, Scope, Whom
+from yarnhub.sessions.session import SessionEnd
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -61,6 +65,32 @@ async def starting(*spawners: Spawner) -> AsyncIterator[list[str]]:
         yield refused
         for each in running:
             each.cancel()
+    for spawner in spawners:
+        with contextlib.suppress(ConnectError):
+            await stopped(spawner)
+
+
+async def stopped(spawner: Spawner) -> None:
+    """Stop a server as JupyterHub does, also after a failed start."""
+    try:
+        if await spawner.poll() is None:
+            await spawner.stop()
+    finally:
+        spawner.clear_state()
+
+
+class Unstoppable(InMemorySession):
+    """A session of a cluster that does not respond when it is to be stopped."""
+
+    async def stop(self, *, now: bool) -> None:
+        await super().stop(now=now)
+        raise ConnectError("YARN is away")
+
+
+def unstoppable() -> OneSession:
+    where = OneSession()
+    where.session = where.found = Unstoppable()
+    return where
 
 
 async def test_of_two_starts_at_once_a_limit_of_one_lets_one_through() -> None:
@@ -105,9 +135,53 @@ async def test_a_start_that_fails_is_canceled_or_stops_counts_no_longer() -> Non
     async with starting(first := hub.spawner()) as refused:
         pass  # it is canceled
     assert refused == []
+    assert first.where.session.stops == [False]
     async with starting(hub.spawner()) as refused:
         assert refused == []
-    first.clear_state()
+
+
+async def test_a_start_that_has_timed_out_counts_until_its_server_is_stopped() -> None:
+    hub = Hub(user_limit={"servers": 1})
+    first = hub.spawner(start_timeout=1)
+    with pytest.raises(Refusal):
+        await first.start()
+    async with starting(hub.spawner()) as refused:
+        assert "1 server of 1 server in use" in refused[0]
+    await stopped(first)
+    async with starting(hub.spawner()) as refused:
+        assert refused == []
+
+
+async def test_a_server_that_could_not_be_stopped_counts_until_it_has_ended() -> None:
+    hub = Hub(user_limit={"servers": 1})
+    shared = HubSessions.of(hub.shared)
+    shared.servers = CountedSessions(shared.tasks, interval=0.01)
+    where = unstoppable()
+    async with starting(first := hub.spawner(where=where)) as refused:
+        assert refused == []
+    del first  # JupyterHub forgets it
+    gc.collect()
+    async with starting(again := hub.spawner()) as refused:
+        assert refused == []  # a start of the same server ends the former one
+    await stopped(again)
+    other = hub.spawner()
+    other.orm_spawner = SimpleNamespace(name="second", server=None)
+    async with starting(other) as refused:
+        assert "1 server of 1 server in use" in refused[0]
+    where.session.how = SessionEnd(0, Outcome.of_message("it was killed"))
+    async with asyncio.timeout(30):
+        while shared.servers.held(other.server_size):
+            await asyncio.sleep(0.01)
+    await shared.tasks.aclose()
+
+
+async def test_a_server_that_only_a_stale_state_has_does_not_count() -> None:
+    hub = Hub(user_limit={"servers": 1})
+    stale = hub.spawner()
+    stale._server = None
+    stale.load_state({"application_id": "application_1_0001", "version": 1})
+    async with starting(hub.spawner()) as refused:
+        assert refused == []
 
 
 async def test_a_server_of_the_hub_before_counts_until_it_is_stopped() -> None:
@@ -119,7 +193,7 @@ async def test_a_server_of_the_hub_before_counts_until_it_is_stopped() -> None:
     later.load_state(state)
     async with starting(hub.spawner()) as refused:
         assert "3 GiB of 4 GiB in use" in refused[0]
-    later.clear_state()
+    await stopped(later)
     async with starting(hub.spawner()) as refused:
         assert refused == []
 

@@ -117,7 +117,7 @@ async def gateway(
                 kerberos=False,
                 cluster_user=str,
                 denied=("root",),
-                with_groups=lambda: True,
+                with_groups=policy is not None,
             ),
             owners=owners,
             policy=policy or KernelspecPolicy(),

@@ -13,7 +13,7 @@ from tornado.httpclient import HTTPClientError
 from server.gateway.serving import GIB, gateway
 from yarnhub.server.gateway.kernelspec_policy import Audience, KernelspecPolicy
 from yarnhub.sessions.limited_kinds import KERNELS
-from yarnhub.sessions.limits import Limit, Limits, Size
+from yarnhub.sessions.limits import Limit, Limits, Scope, Size, Whom
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -115,6 +115,43 @@ async def test_a_group_has_a_limit_of_its_own(tmp_path: Path) -> None:
 
         assert answer.status_code == 403
         assert "group ml" in answer.json()["message"]
+
+
+async def test_without_the_scope_for_groups_a_limit_that_is_set_later_stops_nobody(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with gateway(tmp_path) as served:
+        served.hub.groups = {"alice": ["ml"]}
+        served.service.shared_limits.entries = {
+            "kernels": {Whom(Scope.GROUP, "ml"): Limit(count=0)}
+        }
+        refused = await served.request("a", "POST", "/api/kernels")
+        assert "limit of the group ml is 0 kernels" in refused.json()["message"]
+
+        served.hub.shows_groups = False
+        kernel = await served.start("a")
+        await served.start("b")
+        shown = await served.request("a", "GET", f"/api/kernels/{kernel}")
+
+        assert shown.status_code == 200
+        assert caplog.text.count("the limits of groups do not apply") == 1
+        assert "read:users:groups" in caplog.text
+
+
+async def test_without_the_scope_for_groups_a_limit_of_the_configuration_refuses_only_starts(
+    tmp_path: Path,
+) -> None:
+    limits = Limits(kind=KERNELS, groups={"ml": Limit(count=1)})
+    async with gateway(tmp_path, limits=limits) as served:
+        kernel = await served.start("a")
+        served.hub.shows_groups = False
+
+        shown = await served.request("a", "GET", f"/api/kernels/{kernel}")
+        refused = await served.request("b", "POST", "/api/kernels")
+
+        assert shown.status_code == 200
+        assert refused.status_code == 503
+        assert "read:users:groups" in refused.json()["message"]
 
 
 async def test_kernelspecs_are_for_their_audience(tmp_path: Path) -> None:

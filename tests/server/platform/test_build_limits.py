@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from yarnhub.server.hub.login import MissingScopeError
 from yarnhub.server.platform.build_limits import BuildLimits
 from yarnhub.server.platform.viewers import Identity
 from yarnhub.sessions.limits import Limit, LimitReachedError, Scope, Whom
@@ -60,6 +61,24 @@ async def test_a_build_that_starts_while_another_one_is_checked_counts_or_waits(
             await asyncio.sleep(0)
         arrives.set()
     assert order == ["alice's list", "bob's list"]
+
+
+async def test_without_the_scope_for_groups_their_limits_stop_no_build(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def forbidden(_: str) -> frozenset[str]:
+        raise MissingScopeError("the service needs the scope read:users:groups")
+
+    async def listed() -> list[ApplicationReport]:
+        return []
+
+    shared = SharedLimits()
+    shared.entries = {"builds": {Whom(Scope.GROUP, "ml"): Limit(count=0)}}
+    limits = BuildLimits(shared, forbidden)
+    for name in ("one", "two"):
+        async with limits.accepted(identity("alice"), name, listed):
+            pass
+    assert caplog.text.count("limits of groups do not apply") == 1
 
 
 async def test_a_start_that_is_cancelled_counts_no_longer() -> None:

@@ -66,6 +66,29 @@ def problems(answer: httpx.Response) -> dict[str, str]:
     return {name: html.unescape(words) for name, words in found}
 
 
+async def test_a_limit_of_a_user_whom_the_hub_does_not_have_is_set_with_a_warning(
+    served: Platform, browser: httpx.AsyncClient
+) -> None:
+    async def saved(**fields: str) -> str:
+        answer = await send(browser, "edit", "/edit", count="5", **fields)
+        assert answer.status_code == 303, answer.text
+        return (await browser.get(answer.headers["Location"])).text
+
+    served.hub.unknown = frozenset({"alcie", "ml"})
+    warning = "JupyterHub has no user <bdi>alcie</bdi>"
+    assert warning in await saved(kind="kernels", scope="user", name="alcie")
+    assert "has no user" not in await saved(kind="kernels", scope="user", name="alice")
+    # Names on the cluster and of groups are not looked up.
+    assert "has no user" not in await saved(kind="clusters", scope="user", name="alcie")
+    assert "has no user" not in await saved(kind="kernels", scope="group", name="ml")
+    assert len(await entries(served)) == 4
+
+    # A link of somebody else shows nothing that is not so.
+    assert "has no user" not in (await browser.get("/hub/limits?kind=kernels&name=ml")).text
+    served.hub.unknown = frozenset()
+    assert "has no user" not in (await browser.get("/hub/limits?kind=kernels&name=alcie")).text
+
+
 async def test_an_administrator_sets_changes_and_removes_a_limit(
     served: Platform, browser: httpx.AsyncClient
 ) -> None:

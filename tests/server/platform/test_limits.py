@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from server.platform import answers
-from server.platform.serving import platform
+from server.platform.serving import UsersClient, platform
 from yarnhub.base.background import BackgroundTasks
 from yarnhub.base.errors import ConnectError
 from yarnhub.database.connections import Database
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     import httpx
 
     from server.platform.serving import Platform
+    from yarnhub.yarn.records.applications import ApplicationReport
 
 RTL = "\u202egnp.exe"
 
@@ -277,6 +278,26 @@ async def test_builds_of_a_group_count_together(served: Platform) -> None:
     assert (await start(served, "one", "b")).status_code == 202
     refused = problem(await start(served, "two"), 409)["detail"]
     assert "limit of the group ml: 1 build of 1 build in use" in refused
+
+
+async def test_builds_of_others_count_if_yarn_shows_users_only_their_own(
+    served: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listed = UsersClient.applications
+
+    async def of_user(self: UsersClient, request: Any) -> tuple[ApplicationReport, ...]:
+        return tuple(each for each in await listed(self, request) if each.user == self.user_name)
+
+    monkeypatch.setattr(UsersClient, "applications", of_user)
+    build(served, "bob", "one")
+    number = served.yarn.submit("bob", tags=("other",))  # not a build
+    await put(served, "builds/all", {"count": 1})
+    async with asyncio.timeout(30):
+        while number not in served.service.watch.table.open:
+            await asyncio.sleep(0.001)
+    await own(served)
+    refused = problem(await start(served, "two"), 409)["detail"]
+    assert "limit of the service: 1 build of 1 build in use" in refused
 
 
 async def test_of_two_builds_at_once_a_limit_of_one_lets_one_through(

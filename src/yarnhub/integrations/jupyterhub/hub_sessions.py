@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from weakref import WeakSet
 
 from yarnhub.base.background import BackgroundTasks
 from yarnhub.client.queues import ClusterQueues
@@ -13,12 +12,12 @@ from yarnhub.integrations.jupyterhub.orphans import log_orphans
 from yarnhub.integrations.jupyterhub.server_request import SERVICE
 from yarnhub.kernels.server_applications import ServerApplications
 from yarnhub.sessions.cluster_holder import ClusterHolder
+from yarnhub.sessions.counted_sessions import CountedSessions
 from yarnhub.sessions.tags import HubTags
 from yarnhub.sessions.unmanaged_holder import UnmanagedHolder
 from yarnhub.unmanaged.state_folder import StateFolder
 
 if TYPE_CHECKING:
-    from yarnhub.integrations.jupyterhub.server_size import ServerSize
     from yarnhub.integrations.jupyterhub.traits import SpawnerTraits
     from yarnhub.sessions.holder import Holder
     from yarnhub.sessions.limits import Limits
@@ -39,8 +38,8 @@ class HubSessions:
     """
 
     def __init__(self) -> None:
-        self.servers: WeakSet[ServerSize] = WeakSet()
         self.tasks = BackgroundTasks()
+        self.servers = CountedSessions(self.tasks)
         self._holders: dict[tuple[object, ...], Holder] = {}
         self._tags: dict[Path, HubTags] = {}
         self._queues: dict[tuple[object, ...], ClusterQueues] = {}

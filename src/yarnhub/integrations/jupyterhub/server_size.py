@@ -8,7 +8,7 @@ from yarnhub.integrations.jupyterhub.server_request import SERVICE
 from yarnhub.sessions.limits import Held, Size
 
 if TYPE_CHECKING:
-    from collections.abc import MutableSet
+    from collections.abc import Iterable
 
     from jupyterhub.spawner import Spawner
 
@@ -31,27 +31,22 @@ class ServerSize:
         self.state: dict[str, Any] = {}
         """What a restarted hub needs, in the spawner's state."""
 
-    def accept(
-        self, spec: ApplicationSpec, limits: Limits, servers: MutableSet[ServerSize]
-    ) -> None:
-        """Accept the start of the server, which counts from then on.
+    def accept(self, spec: ApplicationSpec, limits: Limits, held: Iterable[Held]) -> None:
+        """Accept the start of the server; nothing may be awaited until it is counted.
 
         Args:
             spec: What is going to be submitted.
             limits: How much users can hold.
-            servers: Those that count.
+            held: What users hold without it.
 
         Raises:
             LimitReachedError: A limit would be exceeded.
         """
         resources = spec.services[SERVICE].resources
         size = Size(memory=resources.memory * 2**20, vcores=resources.vcores)
-        servers.discard(self)
-        held = [each.held for each in servers]
         limits.check(held, self.held.owner, self.held.groups, size)
         self._size = size
         self.state = {_STATE: {"memory": size.memory, "vcores": size.vcores}}
-        servers.add(self)
 
     def load(self, state: dict[str, Any]) -> None:
         """Restore what was kept in the spawner's state; hubs of former versions kept nothing."""
@@ -61,6 +56,11 @@ class ServerSize:
             "vcores": int(self._spawner.cpu_limit or 0),
         }
         self._size = Size(**self.state.get(_STATE, usual))
+
+    @property
+    def name(self) -> tuple[str, str]:
+        """The names of the user and of the server."""
+        return self._spawner.user.name, self._spawner.name
 
     @property
     def held(self) -> Held:

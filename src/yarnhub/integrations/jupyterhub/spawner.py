@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from jupyterhub.apihandlers import default_handlers
@@ -116,7 +117,8 @@ class YarnSpawner(SpawnerTraits):
         self.server_spark.load(state)
         self.server_token.load(state)
         self.server_size.load(state)
-        if self.application_id:
+        # A hub that was killed while a server stopped may have kept the state without the server.
+        if self.application_id and self.server is not None:
             self.hub_sessions.servers.add(self.server_size)
 
     def get_state(self) -> dict[str, Any]:
@@ -134,11 +136,16 @@ class YarnSpawner(SpawnerTraits):
         """Clear the state of a server that has ended."""
         super().clear_state()
         self._watch(None)
+        servers = self.hub_sessions.servers
+        if self.application_id and self._ended is None:  # JupyterHub could not stop it
+            holder = partial(self.holder, self._master)
+            servers.discard_once_ended(self.server_size, self.application_id, holder)
+        else:
+            servers.discard(self.server_size)
         # Pages show it, from a new spawner with this state.
         self.ended_because = words.ended(self._ended.outcome) if self._ended else ""
         self.application_id = self._master = ""
         self._session = self._start = None
-        self.hub_sessions.servers.discard(self.server_size)
         self.server_token.load({})
         _ = self.server_spark.begin_end()
 
@@ -179,7 +186,7 @@ class YarnSpawner(SpawnerTraits):
     async def start(self) -> str:
         """Start a server; returns its URL once the server has proven its identity.
 
-        After an error or a cancellation, nothing remains on the cluster.
+        After an error or a cancellation, JupyterHub calls `stop`, which ends what was submitted.
 
         Raises:
             SpawnException: It was not started, or was not ready in time; with a message for the
@@ -193,7 +200,8 @@ class YarnSpawner(SpawnerTraits):
             with telling_why(self.log, self.who):
                 return await self._in_time(start)
         except BaseException:
-            self.hub_sessions.servers.discard(self.server_size)
+            if not self.application_id:  # else it counts until JupyterHub has stopped it
+                self.hub_sessions.servers.discard(self.server_size)
             raise
         finally:
             start.close()
@@ -221,7 +229,9 @@ class YarnSpawner(SpawnerTraits):
         spec = await modified(self, request.specification)
         limits = await self.hub_sessions.limits(self)
         # Nothing is awaited in between: of two starts at once, the second counts the first.
-        self.server_size.accept(spec, limits, self.hub_sessions.servers)
+        servers = self.hub_sessions.servers
+        self.server_size.accept(spec, limits, servers.held(but=self.server_size))
+        servers.add(self.server_size)
         self._session = session = await start.submit(self.holder(), spec, request.secrets)
         self.application_id = session.id
         self.log.info("%s's server is %s", self.who, session.id)
@@ -394,11 +404,18 @@ class YarnSpawner(SpawnerTraits):
         """The tags of the hub's applications; see `HubSessions.tags`."""
         return self.hub_sessions.tags(self)
 
-    def holder(self) -> Holder:
-        """The holder of this server, and of all others that run in the same way."""
+    def holder(self, master: str = "") -> Holder:
+        """The holder of this server, and of all others that run in the same way.
+
+        Args:
+            master: Where the server's ApplicationMaster runs; by default, of the present server.
+
+        Raises:
+            ConfigurationError: See `HubSessions.holder`.
+        """
         if app := self.user.settings.get("app"):
             self.hub_sessions.log_orphans_once(self.holder_of_all(), app)
-        return self.hub_sessions.holder(self, self._master or self.application_master)
+        return self.hub_sessions.holder(self, master or self._master or self.application_master)
 
     def holder_of_all(self) -> Holder:
         """The holder that finds all servers of the hub, wherever their ApplicationMasters run."""

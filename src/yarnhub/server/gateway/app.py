@@ -40,7 +40,6 @@ from yarnhub.server.gateway.websockets import Websockets
 from yarnhub.server.hub.environment import read_hub_environment
 from yarnhub.server.hub.login import HubLogin
 from yarnhub.server.listening import bind
-from yarnhub.sessions.limited_kinds import KERNELS
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping
@@ -185,7 +184,6 @@ async def _service(
         websockets = Websockets(traits.connections_per_user, traits.connections)
         tasks = BackgroundTasks()
         environments = UserEnvironments(look_up, tasks) if look_up is not None else None
-        shared_limits, uses_groups = traits.shared_limits(), traits.uses_groups
         service = Service(
             manager=manager,
             specs=specs,
@@ -194,12 +192,12 @@ async def _service(
                 kerberos=bool(traits.spnego_keytab),
                 cluster_user=traits.cluster_user or str,
                 denied=traits.denied_users,
-                with_groups=lambda: uses_groups or shared_limits.has_groups(KERNELS.many),
+                with_groups=traits.uses_groups,
             ),
             owners=manager.owners,
             policy=traits.policy(),
             limits=traits.limits(),
-            shared_limits=shared_limits,
+            shared_limits=traits.shared_limits(),
             others=_others(traits, folder),
             is_offered=is_for_containers,
             size_of=size_of,

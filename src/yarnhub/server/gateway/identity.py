@@ -17,6 +17,7 @@ from tornado import web
 
 from yarnhub.integrations.tornado_login import KerberosAuthMixin
 from yarnhub.server.hub.api import HubUnavailableError
+from yarnhub.server.hub.limit_groups import LimitGroups
 from yarnhub.server.hub.login import FRESH, MAX_KEPT
 from yarnhub.server.hub.lookup_cache import LookupCache
 from yarnhub.sessions.users import DeniedUserError, InvalidUserError, check_user
@@ -38,7 +39,7 @@ class Identity:
     Attributes:
         name: At the hub, or the short name of the Kerberos principal.
         cluster_user: Who kernels run as.
-        groups: The user's groups; empty if no setting needs them.
+        groups: The user's groups; empty if no audience of kernelspecs has groups.
         token: The hub's token that has proven it; empty for Kerberos.
     """
 
@@ -84,7 +85,7 @@ class GatewayIdentityProvider(IdentityProvider):
         kerberos: Whether users have Kerberos tickets: `tornado_login.init_kerberos` was called.
         cluster_user: The cluster's name of a user.
         denied: Users of the cluster for whom no kernel is started.
-        with_groups: Tells whether groups are needed at the moment.
+        with_groups: Whether each request needs the groups of its user.
     """
 
     def __init__(
@@ -94,7 +95,7 @@ class GatewayIdentityProvider(IdentityProvider):
         kerberos: bool,
         cluster_user: Callable[[str], str],
         denied: Collection[str],
-        with_groups: Callable[[], bool],
+        with_groups: bool,
         **kwargs: Any,  # traitlets' own
     ) -> None:
         super().__init__(token="", **kwargs)
@@ -104,6 +105,8 @@ class GatewayIdentityProvider(IdentityProvider):
         self._denied = denied
         self._with_groups = with_groups
         self._system = SystemGroups()
+        self.limit_groups = LimitGroups(self.groups)
+        """For limits of groups that are not in the configuration."""
 
     async def get_user(self, handler: Any) -> Any:
         """The user of a request, None if there is no valid proof; sets `handler.identity`."""
@@ -134,17 +137,18 @@ class GatewayIdentityProvider(IdentityProvider):
         cluster_user = self._cluster_user(name)
         check_user(cluster_user, self._denied)
         return Identity(
-            name=name, cluster_user=cluster_user, groups=await self.groups(name), token=token
+            name=name,
+            cluster_user=cluster_user,
+            groups=await self.groups(name) if self._with_groups else frozenset(),
+            token=token,
         )
 
     async def groups(self, name: str) -> frozenset[str]:
-        """The groups of a user; empty if no setting needs them.
+        """The groups of a user.
 
         Raises:
             HubUnavailableError: They are not known.
         """
-        if not self._with_groups():
-            return frozenset()
         return await (self._system.of(name) if self._hub is None else self._hub.groups(name))
 
     async def is_valid(self, identity: Identity) -> bool:

@@ -135,17 +135,21 @@ class Service:
         check_resources(environment, self.environment_config)
         return kernelspec_of(environment, user, self.environment_config)
 
-    async def groups_of_owners(self) -> dict[str, frozenset[str]]:
-        """The groups of all who have kernels.
+    async def groups_for_limits(self, owner: str) -> dict[str, frozenset[str]]:
+        """The groups of a user and of all who have kernels; empty if no limit needs them.
 
         Raises:
             HubUnavailableError: They are not known.
             YarnhubError: Who has kernels at other processes is not known.
         """
-        names = {owned.owner for owned in self.owners.all().values()}
+        if not self.current_limits.groups:
+            return {}
+        identities = self.identities
+        look_up = identities.groups if self.limits.groups else identities.limit_groups.of
+        names = {owner} | {owned.owner for owned in self.owners.all().values()}
         names |= {held.owner for held in self.owners.elsewhere({})}
         names |= {held.owner for held in self.others.held({})}
-        return {name: await self.identities.groups(name) for name in names}
+        return {name: await look_up(name) for name in names}
 
     def check_limits(
         self, identity: Identity, groups: Mapping[str, frozenset[str]], size: Size
@@ -154,7 +158,7 @@ class Service:
 
         Args:
             identity: Who wants the kernel.
-            groups: The groups of all who have kernels.
+            groups: See `groups_for_limits`.
             size: The kernel's.
 
         Raises:
@@ -165,7 +169,8 @@ class Service:
             own = self.owners.held(groups)
             held = [*own, *self.others.held(groups)]
             advice = _WAIT if self.owners.are_ending(identity.name) else ""
-            self.current_limits.check(held, identity.name, identity.groups, size, advice=advice)
+            own_groups = groups.get(identity.name, frozenset())
+            self.current_limits.check(held, identity.name, own_groups, size, advice=advice)
             self.others.tell([*own, Held(owner=identity.name, size=size)])
 
     async def room(self, kernel: Kernel) -> Room:
@@ -177,7 +182,7 @@ class Service:
             YarnhubError: It is not known.
         """
         owner = kernel.request.owner
-        groups = await self.groups_of_owners()
+        groups = await self.groups_for_limits(owner)
         held = [*self.owners.held(groups), *self.others.held(groups)]
         left = self.current_limits.left(held, owner, groups.get(owner, frozenset()))
         return Room(

@@ -175,9 +175,8 @@ class KernelGateway(ClusterLogin):
 
     @property
     def uses_groups(self) -> bool:
-        """Whether users' groups have to be known, whatever administrators set."""
-        audiences = self.policy().audiences.values()
-        return bool(self.group_limits) or any(audience.groups for audience in audiences)
+        """Whether each request needs the groups of its user."""
+        return any(audience.groups for audience in self.policy().audiences.values())
 
 
 def read_traits(config: Config) -> KernelGateway:

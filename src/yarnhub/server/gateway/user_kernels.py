@@ -134,7 +134,7 @@ class UserKernels:
         if owners.is_dead(kernel_id):
             try:
                 spec = await self._kernelspec_of_environment(kernel_id)
-                groups = await self._service.groups_of_owners()
+                groups = await self._service.groups_for_limits(self.identity.name)
                 self._require_own(kernel_id, "restart")
                 if spec is not None:
                     manager.get_kernel(kernel_id).use(spec)
@@ -200,7 +200,7 @@ class UserKernels:
         service, identity = self._service, self.identity
         try:
             spec = await self._kernelspec(name)
-            groups = await service.groups_of_owners()
+            groups = await service.groups_for_limits(identity.name)
             size = service.size_of(kernel_id, name, spec, env, identity)
             # Nothing is awaited from here to the start: two requests cannot both fit.
             if service.owners.is_taken(kernel_id):

@@ -20,8 +20,15 @@ FRESH = 30.0
 """Seconds for which an answer is used: a revoked token works for so long."""
 MAX_KEPT = 2000
 """Answers that are kept."""
+_FORBIDDEN, _NO_SUCH_USER = 403, 404
 _REFUSED = frozenset({401, 403, 404})
 """The hub's answers to a token that is not valid."""
+
+
+class MissingScopeError(HubUnavailableError):
+    """The service's own token does not have a scope that a request to the hub needs."""
+
+    retriable = False
 
 
 class HubLogin:
@@ -54,9 +61,25 @@ class HubLogin:
         """The groups of a user; none if the hub has no such user.
 
         Raises:
+            MissingScopeError: The service may not read them.
             HubUnavailableError: They are not known.
         """
-        return await self._groups.get(name)
+        found = await self._groups.get(name)
+        if found is None:
+            raise MissingScopeError(
+                "Groups could not be determined: the service needs the scopes read:users:name and "
+                "read:users:groups"
+            )
+        return found
+
+    async def is_unknown(self, name: str) -> bool:
+        """Whether the hub has no such user; False if the service may not know.
+
+        Raises:
+            HubUnavailableError: It is not known.
+        """
+        answer = await self._api.send("GET", f"/users/{path_segment(name)}", self._hub.api_token)
+        return answer.status_code == _NO_SUCH_USER
 
     async def _look_up(self, token: str) -> str | None:
         model = await self._request("/user", token)
@@ -72,19 +95,18 @@ class HubLogin:
             return None
         return name
 
-    async def _look_up_groups(self, name: str) -> frozenset[str]:
+    async def _look_up_groups(self, name: str) -> frozenset[str] | None:
+        """The groups of a user; None if the service may not read them."""
         path = f"/users/{path_segment(name)}"
-        model = await self._request(path, self._hub.api_token, absent=frozenset({404}))
-        groups = [] if model is None else model.get("groups")
-        if not isinstance(groups, list):
-            raise HubUnavailableError(
-                "Groups could not be determined: the service needs the scope read:users:groups"
-            )
-        return frozenset(map(str, groups))
+        answer = await self._api.send("GET", path, self._hub.api_token)
+        if answer.status_code == _NO_SUCH_USER:
+            return frozenset()
+        if answer.status_code == _FORBIDDEN:
+            return None
+        groups = read_model(answer).get("groups")
+        return frozenset(map(str, groups)) if isinstance(groups, list) else None
 
-    async def _request(
-        self, path: str, token: str, absent: frozenset[int] = _REFUSED
-    ) -> dict[str, Any] | None:  # Any: JSON
-        """The answer to a request with a token; None if its status says that there is none."""
+    async def _request(self, path: str, token: str) -> dict[str, Any] | None:  # Any: JSON
+        """The answer to a request with a token; None if the token is not valid."""
         answer = await self._api.send("GET", path, token)
-        return None if answer.status_code in absent else read_model(answer)
+        return None if answer.status_code in _REFUSED else read_model(answer)

@@ -8,6 +8,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from yarnhub.environments.cluster_build.application import built_name
+from yarnhub.server.hub.limit_groups import LimitGroups
 from yarnhub.sessions.limited_kinds import BUILDS
 from yarnhub.sessions.limits import Held, Limits, Size
 
@@ -34,7 +35,7 @@ class BuildLimits:
         self, limits: SharedLimits, groups: Callable[[str], Awaitable[frozenset[str]]]
     ) -> None:
         self._limits = limits
-        self._groups = groups
+        self._groups = LimitGroups(groups)
         self._starting = Counter[_Build]()
         self._turn = asyncio.Lock()
 
@@ -92,7 +93,7 @@ class BuildLimits:
         limits.check(held, identity.name, groups, Size())
 
     async def _groups_of(self, owner: str, limits: Limits) -> frozenset[str]:
-        return await self._groups(owner) if limits.groups else frozenset()
+        return await self._groups.of(owner) if limits.groups else frozenset()
 
 
 def _owner(user: str, identity: Identity) -> str:

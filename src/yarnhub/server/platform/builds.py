@@ -250,13 +250,18 @@ async def _accepted(service: Service, identity: Identity, name: str) -> AsyncIte
     """
 
     async def running() -> tuple[ApplicationReport, ...]:
+        # YARN may show users only their own applications, while the watch is some seconds late.
+        table = service.watch.table
+        rows = [row for number in table.open if (row := table.get(number)) is not None]
+        others = [each.report for each in rows if each.report.user != user]
         states = tuple(each for each in YarnApplicationState if not each.ended)
         request = GetApplicationsRequest(
             scope=ApplicationsRequestScope.ALL, application_states=states, application_tags=(TAG,)
         )
         with service.calls.take(identity.name):
             async with Deadline(as_user.ASK, _SILENT), service.client(user) as client:
-                return await client.applications(request)
+                own = await client.applications(request)
+        return (*own, *(each for each in others if TAG in each.application_tags))
 
     user = identity.viewer.name
     async with contextlib.AsyncExitStack() as stack:

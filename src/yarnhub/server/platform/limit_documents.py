@@ -83,7 +83,8 @@ class OwnLimits(Document):
     """What is limited."""
     scope: Scope | None
     """Whom the limit is for: `user` or `each-user`. If it is null, no administrator has set one
-    here, and the configuration of the service applies that starts them."""
+    here, and the configuration of the service applies that starts them. If it is `each-user`, a
+    limit for the user by name in that configuration applies instead, which is not known here."""
     limit: LimitAmounts | None
     """The limit; null if `scope` is."""
     held: HeldAmounts
@@ -102,7 +103,8 @@ class ChangedLimit(Document):
     scope: Scope
     """Whom it is for."""
     name: str
-    """The name of the user or group at the hub; empty otherwise."""
+    """The name of the user or group at the hub, or of the user on the cluster if `kind` is
+    `clusters`; empty otherwise."""
     limit: LimitAmounts
     """The limit."""
     changed_by: str

@@ -59,7 +59,8 @@ NameText = Annotated[
     str,
     Query(
         max_length=MAX_NAME,
-        description="The name of the user or group at the hub; none for the other scopes.",
+        description="The name of the user or group at the hub; for Dask clusters, the user's name "
+        "on the cluster. None for the other scopes.",
         examples=["alice"],
     ),
 ]
@@ -113,7 +114,9 @@ async def set_limit(
 ) -> ChangedLimit:
     """Set a limit, instead of the one in the configuration of its service, within seconds.
 
-    It ends nothing that runs. Only administrators can.
+    It replaces the limit for the same scope and name: a limit for one user in the configuration
+    still applies instead of one for `each-user` that is set here. It ends nothing that runs. Only
+    administrators can.
     """
     whom = _whom(scope, name)
     if words := amounts_problem(kind, given.limit):
@@ -239,6 +242,13 @@ def name_problem(scope: Scope, name: str) -> str:
     if not name.isprintable() or name != name.strip():
         return "Has characters that no name has"
     return ""
+
+
+async def is_unknown(service: Service, kind: LimitedKind, whom: Whom) -> bool:
+    """Whether a limit is for a user whom the hub does not have; False if that is not known."""
+    if whom.scope is not Scope.USER or kind is LimitedKind.CLUSTERS:  # Dask has the cluster's names
+        return False
+    return await service.viewers.is_unknown(whom.name)
 
 
 def amounts_problem(kind: LimitedKind, limit: Limit) -> str:

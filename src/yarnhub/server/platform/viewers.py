@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from yarnhub.base.errors import YarnhubError
+from yarnhub.server.hub.api import HubUnavailableError
 from yarnhub.server.hub.login import FRESH, MAX_KEPT
 from yarnhub.server.hub.lookup_cache import LookupCache
 from yarnhub.sessions.users import check_user
@@ -88,6 +89,13 @@ class Viewers:
             HubUnavailableError: They are not known.
         """
         return await self._hub.groups(name)
+
+    async def is_unknown(self, name: str) -> bool:
+        """Whether the hub has no such user; False if that is not known."""
+        try:
+            return await self._hub.is_unknown(name)
+        except HubUnavailableError:
+            return False
 
     async def are_still(self, authorization: str, identity: Identity) -> bool:
         """Whether a header still authenticates a user; False if that is not known."""

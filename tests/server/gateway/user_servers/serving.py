@@ -144,7 +144,7 @@ class Running:
                 kerberos=False,
                 cluster_user=self.cluster_user,
                 denied=("root",),
-                with_groups=lambda: False,
+                with_groups=False,
             ),
             owners=owners,
             policy=POLICY,

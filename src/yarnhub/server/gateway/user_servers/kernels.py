@@ -274,7 +274,7 @@ class ServerKernels:
         fields = {"kernel": kernel_id, "name": start.name, **origin}
         try:
             request = await request_for(service, identity, kernel_id, start, connect=connect)
-            groups = await service.groups_of_owners()
+            groups = await service.groups_for_limits(identity.name)
             # Nothing is awaited from here to the start: two requests cannot both fit.
             self._check_free(kernel_id)
             size = size_of_request(request)

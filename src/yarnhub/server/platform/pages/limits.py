@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import datetime as dt
 from typing import TYPE_CHECKING, Annotated
+from urllib.parse import urlencode
 
 from fastapi import APIRouter, Depends, HTTPException, Query, Response
 from fastapi.responses import RedirectResponse
@@ -21,6 +22,7 @@ from yarnhub.server.platform.pages.login import FormOf, Visitor, VisitorOf
 from yarnhub.server.platform.pages.words import LIMITED, WHOM
 from yarnhub.server.platform.problems import in_public, refusal, status_of
 from yarnhub.server.platform.service import ServiceOf  # noqa: TC001
+from yarnhub.sessions.limits import Scope, Whom
 from yarnhub.watch.views import View
 
 if TYPE_CHECKING:
@@ -54,14 +56,24 @@ AdministratorOf = Annotated[Visitor, Depends(administrator_of)]
 
 
 @router.get("")
-async def show_limits(service: ServiceOf, visitor: AdministratorOf) -> Response:
-    """Show the limits that are set, what users hold, and the end of the audit log."""
+async def show_limits(
+    service: ServiceOf, visitor: AdministratorOf, kind: _Short = "", name: _Short = ""
+) -> Response:
+    """Show the limits that are set, what users hold, and the end of the audit log.
+
+    If it is called with a user's limit that was just set, it warns if the hub has no such user.
+    """
     failure = ""
     found: tuple[ChangedLimit, ...] = ()
     try:
         found = await _changed(service)
     except YarnhubError as error:
         failure = in_public(error)
+    unknown = ""
+    for each in found:
+        if (each.kind, each.scope, each.name) == (kind, Scope.USER, name):
+            whom = Whom(each.scope, name)
+            unknown = name if await limits.is_unknown(service, each.kind, whom) else ""
     rows = (await service.page(View(states=OPEN), 0, MOST)).rows
     users = sorted(held_by_user(rows).items(), key=_weight)
     lines = await asyncio.to_thread(service.audit.last, _LINES)
@@ -70,6 +82,7 @@ async def show_limits(service: ServiceOf, visitor: AdministratorOf) -> Response:
         service,
         visitor,
         failure=failure,
+        unknown=unknown,
         limits={kind: [each for each in found if each.kind is kind] for kind in LimitedKind},
         titles=LIMITED,
         whom=WHOM,
@@ -115,7 +128,9 @@ async def save_form(service: ServiceOf, visitor: AdministratorOf, sent: FormOf) 
     except (HTTPException, YarnhubError) as error:
         status = error.status_code if isinstance(error, HTTPException) else status_of(error)
         return _form(service, visitor, form, {"": refusal(error)}, status)
-    return RedirectResponse(f"{service.prefix}/limits", 303)
+    saved = urlencode({"kind": kind.value, "name": whom.name})
+    query = f"?{saved}" if whom.scope is Scope.USER else ""
+    return RedirectResponse(f"{service.prefix}/limits{query}", 303)
 
 
 @router.post("/remove")
