@@ -90,6 +90,7 @@ async def test_after_kill_9_a_running_cell_goes_on_and_its_output_arrives(tmp_pa
         await killed.wait()
         await client.closed()
         await client.close()
+        before = [int(each) for each in stream(client.seen, number).split()]
 
     async with process(tmp_path) as (_, server):
         (first,) = (await server.http.get("/api/kernels")).json()
@@ -101,7 +102,9 @@ async def test_after_kill_9_a_running_cell_goes_on_and_its_output_arrives(tmp_pa
         reply = await client.reply(number)
         assert (reply["status"], reply["execution_count"]) == ("ok", 2)
         numbers = [int(each) for each in stream(client.seen, number).split()]
-        assert len(set(numbers)) == len(numbers), "none twice"
+        twice = numbers[len(before) :].count(before[-1])
+        assert twice <= 1, "the launcher may have seen it after the kill"
+        assert len(set(numbers)) == len(numbers) - twice, "no other comes twice"
         assert numbers == sorted(numbers)
         lost = set(range(numbers[-1])) - set(numbers)
         assert len(lost) < 10, "what was on its way when the server was killed"
