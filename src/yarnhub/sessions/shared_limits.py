@@ -7,6 +7,7 @@ import logging
 from collections.abc import Callable, Coroutine, Mapping
 from typing import TYPE_CHECKING, Any
 
+from yarnhub.base.background import BackgroundTasks
 from yarnhub.base.errors import YarnhubError
 from yarnhub.sessions.limits import Limit, Scope, Whom
 
@@ -14,7 +15,6 @@ if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
     from typing import NoReturn
 
-    from yarnhub.base.background import BackgroundTasks
     from yarnhub.sessions.limits import Limits
 
 _log = logging.getLogger(__name__)
@@ -55,6 +55,7 @@ class SharedLimits:
         self._has_tried = asyncio.Event()
         self._has_read = False
         self._failure: Exception | None = None
+        self._looks = BackgroundTasks()
 
     def over(self, configured: Limits) -> Limits:
         """The limits of a configuration, with what administrators have set instead or besides."""
@@ -88,8 +89,17 @@ class SharedLimits:
             self._has_tried.set()
 
     async def _look(self, read: Read) -> None:
+        """Read them to the end, also if it is cancelled: no connection may stay in the middle."""
+        looking = self._looks.start(self._read(read), "limits are read")
         try:
-            self.entries = await _whole(read)
+            await asyncio.shield(looking)
+        except asyncio.CancelledError:
+            await asyncio.wait([looking])
+            raise
+
+    async def _read(self, read: Read) -> None:
+        try:
+            self.entries = await read()
         except Exception as error:  # noqa: BLE001  # else nobody would read them from then on
             if self._failure is None:
                 is_fault = not isinstance(error, YarnhubError)
@@ -104,13 +114,3 @@ class SharedLimits:
         if self._failure is not None:
             _log.info("the limits can be read again")
         self._failure, self._has_read = None, True
-
-
-async def _whole(read: Read) -> Entries:
-    """Read to the end, even if it is cancelled: else a connection would be left in the middle."""
-    reading = asyncio.get_running_loop().create_task(read(), name="limits")
-    try:
-        return await asyncio.shield(reading)
-    except asyncio.CancelledError:
-        await asyncio.wait([reading])
-        raise
