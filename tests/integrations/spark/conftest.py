@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from typing import TYPE_CHECKING
 
 import pytest
@@ -42,3 +43,22 @@ def settings(cluster: HadoopCluster, tmp_path: Path) -> Settings:
 @pytest.fixture
 def publisher(cluster: HadoopCluster, tmp_path: Path) -> Publisher:
     return Publisher(cluster, tmp_path)
+
+
+@pytest.fixture
+def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder for temporary files."""
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    return folder
+
+
+@pytest.fixture
+def root(public_folder: Path) -> Path:
+    return public_folder / "spark"
+
+
+@pytest.fixture
+def spark(tmp_path: Path) -> Path:
+    return installations.spark(tmp_path / "pyspark")

@@ -5,9 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
-import tempfile
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,112 +13,29 @@ import pytest
 
 from full_disk import files_end_at
 from integrations.spark import installations
+from integrations.spark.publications import Failing, listed, publish
 from yarnhub.base.errors import AccessDeniedError, ConfigurationError
 from yarnhub.base.tasks import task_group
 from yarnhub.filesystem.errors import FileSystemError
 from yarnhub.filesystem.local import LocalFileSystem
-from yarnhub.integrations.spark import class_data, published
-from yarnhub.integrations.spark.installation import Installation, find_installation
-from yarnhub.integrations.spark.publication import Publication
+from yarnhub.integrations.spark import class_data
+from yarnhub.integrations.spark.installation import Installation
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from yarnhub.filesystem.port import FileStatus
-    from yarnhub.integrations.spark.published import PublishedSpark
 
-DAY = 24 * 3600
+pytestmark = pytest.mark.usefixtures("temporary")
+
 FILES = ["spark-libs.tar", "pyspark.zip", "py4j-0.10.9.9-src.zip"]
 CLASS_DATA = "spark-17.0.15_6-Debian-1deb12u1.jsa"
-
-
-@pytest.fixture(autouse=True)
-def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The folder for temporary files."""
-    folder = tmp_path / "temporary"
-    folder.mkdir()
-    monkeypatch.setattr(tempfile, "tempdir", str(folder))
-    return folder
-
-
-@pytest.fixture
-def root(public_folder: Path) -> Path:
-    return public_folder / "spark"
-
-
-@pytest.fixture
-def spark(tmp_path: Path) -> Path:
-    return installations.spark(tmp_path / "pyspark")
 
 
 @pytest.fixture
 def java(tmp_path: Path) -> class_data.Java:
     home = installations.java(tmp_path / "java")
     return class_data.Java(home, installations.BUILD)
-
-
-class Failing(LocalFileSystem):
-    """A file system that fails at one of its changes."""
-
-    def __init__(self, at: int, error: BaseException) -> None:
-        super().__init__()
-        self._left = at
-        self._error = error
-
-    def _count(self) -> None:
-        if self._left == 0:
-            raise self._error
-        self._left -= 1
-
-    async def make_directory(self, path: str, permission: int = 0o700) -> None:
-        self._count()
-        await super().make_directory(path, permission)
-
-    async def upload(
-        self,
-        local: Path,
-        path: str,
-        permission: int = 0o600,
-        progress: Callable[[int], None] | None = None,
-    ) -> FileStatus:
-        self._count()
-        return await super().upload(local, path, permission, progress)
-
-    async def write(self, path: str, data: bytes, permission: int = 0o600) -> FileStatus:
-        self._count()
-        return await super().write(path, data, permission)
-
-    async def move(self, path: str, destination: str) -> None:
-        self._count()
-        await super().move(path, destination)
-
-    @property
-    def has_failed(self) -> bool:
-        return self._left == 0
-
-
-def publication(
-    root: Path, file_system: LocalFileSystem, said: list[str] | None = None
-) -> Publication:
-    user = Path("/proc/self").owner()
-    return Publication(file_system, str(root), user, (said if said is not None else []).append)
-
-
-async def publish(
-    root: Path,
-    spark: Path,
-    *javas: class_data.Java,
-    file_system: LocalFileSystem | None = None,
-    said: list[str] | None = None,
-) -> tuple[PublishedSpark, tuple[str, ...]]:
-    async with file_system or LocalFileSystem() as opened:
-        found = find_installation(str(spark))
-        return await publication(root, opened, said).publish(found, javas)
-
-
-async def listed(root: Path) -> tuple[published.FoundFolder, ...]:
-    async with LocalFileSystem() as file_system:
-        return await published.find_all(file_system, str(root))
 
 
 def files(root: Path) -> Iterator[Path]:
@@ -390,92 +305,3 @@ async def test_temporary_files_of_a_killed_publication_are_deleted_by_the_next(
     os.utime(killed, (1, 1))
     await publish(root, spark)
     assert list(temporary.iterdir()) == [running]
-
-
-async def sweep(root: Path, *, days: float, keep: int | None = None) -> tuple[str, ...]:
-    async with LocalFileSystem() as file_system:
-        now = datetime.now(UTC).timestamp() + days * DAY
-        return await publication(root, file_system).sweep(now, keep)
-
-
-async def test_unfinished_folders_are_swept_after_a_day(root: Path, spark: Path) -> None:
-    with pytest.raises(FileSystemError):
-        await publish(root, spark, file_system=Failing(5, FileSystemError("write", "x", "full")))
-    (folder,) = root.iterdir()
-    assert await sweep(root, days=0.9) == ()
-    assert await sweep(root, days=1.1) == (f"file://{folder}",)
-    assert list(root.iterdir()) == []
-    assert await sweep(root, days=1.1) == ()
-
-
-async def test_the_next_publication_sweeps_too(root: Path, spark: Path, tmp_path: Path) -> None:
-    with pytest.raises(FileSystemError):
-        await publish(root, spark, file_system=Failing(5, FileSystemError("write", "x", "full")))
-    (folder,) = root.iterdir()
-    age(folder)
-    result, _ = await publish(root, installations.spark(tmp_path / "new", "4.3.1"))
-    assert [f"file://{path}" for path in root.iterdir()] == [result.folder]
-
-
-def age(folder: Path) -> None:
-    """Make a folder and all in it older than a day."""
-    for path in (*folder.iterdir(), folder):
-        os.utime(path, (1, 1))
-
-
-async def test_old_versions_are_swept_if_that_is_wanted(root: Path, tmp_path: Path) -> None:
-    results = [
-        (await publish(root, installations.spark(tmp_path / version, version)))[0]
-        for version in ("4.10.0", "4.2.1", "4.3.0")
-    ]
-    assert await sweep(root, days=100) == ()
-    assert await sweep(root, days=0.9, keep=1) == ()
-    assert await sweep(root, days=1.1, keep=3) == ()
-    assert await sweep(root, days=1.1, keep=2) == (results[1].folder,)
-    assert await sweep(root, days=1.1, keep=1) == (results[2].folder,)
-    assert [each.spark for each in await listed(root)] == [results[0]]
-
-
-async def test_a_damaged_folder_is_neither_swept_nor_completed(root: Path, spark: Path) -> None:
-    """Kernels may be running with it, and somebody should look."""
-    await publish(root, spark)
-    (folder,) = root.iterdir()
-    (folder / "pyspark.zip").unlink()
-    assert await sweep(root, days=100, keep=1) == ()
-    with pytest.raises(ConfigurationError, match=r"pyspark.zip is missing: delete the folder"):
-        await publish(root, spark)
-
-
-@pytest.mark.parametrize(
-    ("program", "build", "expected"),
-    [
-        ("#!/bin/sh\necho 'Module jdk.incubator.vector not found'\nexit 1\n", "21", "Module jdk"),
-        ("#!/bin/sh\nexit 0\n", "11.0.20", "Spark 4.3.0 needs Java 17 or newer, and not Java 11"),
-    ],
-)
-async def test_a_java_that_does_not_run_spark_is_refused(
-    tmp_path: Path, program: str, build: str, expected: str
-) -> None:
-    home = installations.java(tmp_path / "java", build, program)
-    with pytest.raises(ConfigurationError, match=f"{home}.*{expected}"):
-        await class_data.examine(home, "4.3.0")
-
-
-async def test_a_java_that_is_too_new_for_a_spark_is_refused(tmp_path: Path) -> None:
-    home = installations.java(tmp_path / "java", "25.0.3+9-LTS", "#!/bin/sh\nexit 0\n")
-    expected = f"{home}: Spark 4.1.4 needs Java 17 to 22, and not Java 25.0.3"
-    with pytest.raises(ConfigurationError, match=expected):
-        await class_data.examine(home, "4.1.4")
-    assert (await class_data.examine(home, "4.2.1")).build == "25.0.3+9-LTS"
-
-
-def test_the_java_that_is_meant(tmp_path: Path) -> None:
-    named, home = Path("/named"), Path("/home")
-    assert class_data.java_homes([named, named], {"JAVA_HOME": "/home"}) == (named,)
-    assert class_data.java_homes([], {"JAVA_HOME": "/home", "PATH": ""}) == (home,)
-    java = installations.java(tmp_path / "java")
-    (tmp_path / "bin").mkdir()
-    (tmp_path / "bin" / "java").symlink_to(java / "bin" / "java")
-    assert class_data.java_homes([], {"PATH": str(tmp_path / "bin")}) == (java,)
-    with pytest.raises(ConfigurationError, match=r"no Java here: set JAVA_HOME.*--no-class-data"):
-        class_data.java_homes([], {"PATH": str(tmp_path / "none")})

@@ -16,6 +16,7 @@ from environments.published.in_fake_hdfs import Environments
 from server.fake_hub import SCOPE, FakeHub
 from server.platform.memory_environments import MemoryEnvironments
 from watch.fake_resource_manager import FakeResourceManager
+from yarnhub.base.background import BackgroundTasks
 from yarnhub.base.errors import AccessDeniedError, QueueAccessDeniedError, RemoteError
 from yarnhub.base.foreign_text import quoted
 from yarnhub.client.access.settings import Settings
@@ -380,3 +381,14 @@ async def platform(
             service.client = served.client  # type: ignore[assignment]  # a part of `Client`
             yield served
             running.cancel()
+
+
+@contextlib.asynccontextmanager
+async def administered(folder: Path) -> AsyncIterator[Platform]:
+    """A platform that obeys limits; its administrators are carol, and those in a group."""
+    administrators = AccessList(frozenset({"carol"}), frozenset({"admins"}))
+    async with platform(folder, administrators) as served, BackgroundTasks() as tasks:
+        served.hub.users |= {"c": "carol", "d": "dave"}
+        await served.service.recorder.open()
+        await served.service.current_limits.start(tasks)
+        yield served

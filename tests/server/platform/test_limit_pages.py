@@ -10,12 +10,10 @@ import pytest
 
 from server.platform.answers import until
 from server.platform.browsing import form_token
-from server.platform.serving import platform
-from yarnhub.base.background import BackgroundTasks
+from server.platform.serving import administered
 from yarnhub.database.errors import DatabaseUnavailableError
 from yarnhub.database.limits import LimitStore
 from yarnhub.sessions.limits import Limit, Scope, Whom
-from yarnhub.watch.visibility import AccessList
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -30,12 +28,7 @@ HOSTILE = "<script>alert(1)</script>&\"'"
 
 @pytest.fixture
 async def served(tmp_path: Path) -> AsyncIterator[Platform]:
-    """A platform whose administrators are carol, and those in a group."""
-    administrators = AccessList(frozenset({"carol"}), frozenset({"admins"}))
-    async with platform(tmp_path, administrators) as served, BackgroundTasks() as tasks:
-        served.hub.users |= {"c": "carol", "d": "dave"}
-        await served.service.recorder.open()
-        await served.service.current_limits.start(tasks)
+    async with administered(tmp_path) as served:
         yield served
 
 

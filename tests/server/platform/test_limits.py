@@ -8,14 +8,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from server.platform import answers
-from server.platform.serving import UsersClient, platform
-from yarnhub.base.background import BackgroundTasks
+from server.platform.serving import UsersClient, administered
 from yarnhub.base.errors import ConnectError
 from yarnhub.database.connections import Database
 from yarnhub.database.errors import DatabaseUnavailableError
 from yarnhub.environments.cluster_build.application import TAG, name_tag
 from yarnhub.server.platform.limit_documents import MAX_COUNT
-from yarnhub.watch.visibility import AccessList
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -31,12 +29,7 @@ RTL = "\u202egnp.exe"
 
 @pytest.fixture
 async def served(tmp_path: Path) -> AsyncIterator[Platform]:
-    """A platform whose administrators are carol, and those in a group."""
-    administrators = AccessList(frozenset({"carol"}), frozenset({"admins"}))
-    async with platform(tmp_path, administrators) as served, BackgroundTasks() as tasks:
-        served.hub.users |= {"c": "carol", "d": "dave"}
-        await served.service.recorder.open()
-        await served.service.current_limits.start(tasks)
+    async with administered(tmp_path) as served:
         yield served
 
 
