@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
+import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 from weakref import WeakSet
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from yarnhub.base.background import BackgroundTasks
     from yarnhub.sessions.holder import Holder
     from yarnhub.sessions.limits import Held
+
+_log = logging.getLogger(__name__)
 
 INTERVAL = 5.0
 """Seconds between two checks whether a session has ended whose stop has failed."""
@@ -97,19 +99,22 @@ class CountedSessions:
         _ = self._tasks.start(self._until_ended(application, holder), f"limits: {application}")
 
     async def _until_ended(self, application: str, holder: Callable[[], Holder]) -> None:
-        try:
-            while not await _has_ended(application, holder):
-                await asyncio.sleep(self._interval)
-        finally:
-            self._unstopped.pop(application, None)
+        while not await _has_ended(application, holder):
+            await asyncio.sleep(self._interval)
+        self._unstopped.pop(application, None)
 
 
 async def _has_ended(application: str, holder: Callable[[], Holder]) -> bool:
     """Whether an application has ended; False if unknown."""
     found: Session | SessionEnd | None = None
-    with contextlib.suppress(YarnhubError):
+    try:
         async with Deadline(_ANSWER, f"no response within {_ANSWER:g} s"):
             found = await holder().find(application)
             if isinstance(found, Session):
                 found = await found.poll()
+    except YarnhubError:
+        return False
+    except Exception:  # noqa: BLE001  # a fault of a check is no end
+        _log.warning("cannot check whether %s has ended", application, exc_info=True)
+        return False
     return isinstance(found, SessionEnd)

@@ -82,8 +82,18 @@ async def stopped(spawner: Spawner) -> None:
 class Unstoppable(InMemorySession):
     """A session of a cluster that does not respond when it is to be stopped."""
 
+    faults = 0
+    """Checks that fail by a fault of ours."""
+
+    async def poll(self) -> SessionEnd | None:
+        if self.faults:
+            self.faults -= 1
+            raise RuntimeError("a fault")
+        return await super().poll()
+
     async def stop(self, *, now: bool) -> None:
         await super().stop(now=now)
+        self.faults = 1
         raise ConnectError("YARN is away")
 
 

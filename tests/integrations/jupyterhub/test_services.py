@@ -243,6 +243,11 @@ def test_all_obey_the_limits_that_are_set_on_the_platforms_pages(
     assert config.YarnBackend.limits_database == ""
 
 
+def test_no_keytab_is_none(file: ConfigFile) -> None:
+    config = file.load(HUB, "c.YarnSpawner.principal = c.YarnSpawner.keytab = ''")
+    assert config.KernelGateway.keytab == ""
+
+
 def test_without_a_platform_there_are_no_limits_to_share(file: ConfigFile) -> None:
     config = file.load(HUB, services=("gateway",))
     assert "limits_database" not in config.YarnSpawner

@@ -162,8 +162,9 @@ def _add_login(config: Config, kind: _Kind) -> None:
     for name in ("principal", "keytab"):
         if name in spawner:
             config[kind.login].setdefault(name, spawner[name])
-    if config[kind.login].get("keytab") == spawner.get("keytab") is not None:
-        _check_absolute("c.YarnSpawner.keytab", spawner.keytab)
+    keytab = spawner.get("keytab")
+    if keytab and config[kind.login].get("keytab") == keytab:
+        _check_absolute("c.YarnSpawner.keytab", keytab)
     for section in kind.denied:
         if "denied_users" in spawner:
             config[section].setdefault("denied_users", copy.deepcopy(spawner.denied_users))
