@@ -18,6 +18,8 @@ from yarnhub.environments.specification import EnvironmentSpec
 from yarnhub.spec import ApplicationSpec
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from yarnhub.spec._reading import Element
 
 OTHERS: dict[str, type[Element]] = {
@@ -69,6 +71,16 @@ def test_every_specification_is_valid(block: Block) -> None:
 @pytest.mark.parametrize("block", [one for one in BLOCKS if one.language == "python"], ids=str)
 def test_every_program_is_python(block: Block) -> None:
     compile(block.text, str(block), "exec")
+
+
+def test_every_program_that_runs_by_itself_has_all_that_it_names(tmp_path: Path) -> None:
+    for number, block in enumerate(BLOCKS):
+        if block.runs and block.language == "python" and not block.file:
+            page = block.page.stem
+            (tmp_path / f"{number}-{page}-{block.line}.py").write_text(block.text, "utf-8")
+    ruff = [str(PROJECT / ".venv/bin/ruff"), "check", "--isolated", "--select", "F821"]
+    checked = subprocess.run([*ruff, str(tmp_path)], capture_output=True, text=True, check=False)
+    assert checked.returncode == 0, checked.stdout
 
 
 MEASUREMENTS = [
