@@ -90,8 +90,20 @@ async def test_the_address_filters_sorts_and_pages(served: Platform) -> None:
     assert "This page is empty: the list has 3 pages" in beyond.text
 
 
+async def test_a_list_of_one_kind(served: Platform) -> None:
+    server = served.yarn.submit(application_type="skein", application_tags=("jupyterhub",))
+    kernel = served.yarn.submit(application_type="skein", application_tags=("kernel",))
+    await served.seen()
+    browser = served.browser()
+    kernels = await served.visit("/applications?kind=kernel", "a", browser)
+    assert ids(kernels) == [str(kernel)]
+    assert '<option value="kernel" selected>Kernels</option>' in kernels.text
+    every = await browser.get("/hub/applications?kind=")
+    assert set(ids(every)) == {str(server), str(kernel)}
+
+
 @pytest.mark.parametrize(
-    "query", ["page=0", "page=x", "sort=memory", "state=x", "text=" + "x" * 257]
+    "query", ["page=0", "page=x", "sort=memory", "state=x", "kind=x", "text=" + "x" * 257]
 )
 async def test_an_invalid_address_is_named(served: Platform, query: str) -> None:
     browser = served.browser()

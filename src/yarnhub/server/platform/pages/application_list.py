@@ -17,6 +17,7 @@ from yarnhub.server.platform.pages.following import count_stream, is_still
 from yarnhub.server.platform.pages.login import VisitorOf  # noqa: TC001  # FastAPI reads it
 from yarnhub.server.platform.pages.queries import SIZE, Group, ListQuery, query_of
 from yarnhub.server.platform.pages.rows import RowsOf  # noqa: TC001
+from yarnhub.server.platform.pages.words import KINDS
 from yarnhub.server.platform.problems import in_public
 from yarnhub.server.platform.service import ServiceOf  # noqa: TC001
 from yarnhub.watch.views import Column
@@ -147,6 +148,7 @@ class ShownList:
             "rows": rows,
             "columns": _COLUMNS,
             "groups": Group,
+            "kinds": KINDS,
         }
 
     def whole(self, now: Listed) -> str:

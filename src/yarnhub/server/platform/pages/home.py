@@ -19,7 +19,7 @@ from yarnhub.server.platform.limits import own_limits
 from yarnhub.server.platform.pages import rendering
 from yarnhub.server.platform.pages.following import count_stream, follow
 from yarnhub.server.platform.pages.login import FormOf, VisitorOf  # noqa: TC001
-from yarnhub.server.platform.pages.words import LIMITED, Status, own_limit, reason
+from yarnhub.server.platform.pages.words import KINDS, LIMITED, Status, own_limit, reason
 from yarnhub.server.platform.problems import in_public, refusal
 from yarnhub.server.platform.service import ServiceOf  # noqa: TC001
 from yarnhub.sessions.tags import words_for
@@ -49,14 +49,6 @@ _LATELY = 24 * 3600
 """Seconds for which ended applications are shown."""
 _ENDED = frozenset(each for each in YarnApplicationState if each.ended)
 _OPEN = frozenset(YarnApplicationState) - _ENDED
-_TITLES = {
-    Kind.SERVER: "Notebook servers",
-    Kind.KERNEL: "Kernels",
-    Kind.DASK: "Dask clusters",
-    Kind.SPARK: "Spark",
-    Kind.BUILD: "Builds of environments",
-    Kind.OTHER: "Other applications",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,7 +185,7 @@ class Home:
             "now": now,
             "held": {name: _shown(each) for name, each in held.items()},
             "groups": groups,
-            "titles": _TITLES,
+            "titles": KINDS,
             "more": now.more + len(others[MAX_OPEN:]),
             "ended": [_shown(each) for each in now.ended],
         }

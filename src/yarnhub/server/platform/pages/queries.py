@@ -8,7 +8,9 @@ from typing import Annotated, Any
 from urllib.parse import urlencode
 
 from fastapi import Query
+from pydantic import BeforeValidator
 
+from yarnhub.watch.kinds import Kind
 from yarnhub.watch.views import Column, View
 from yarnhub.yarn.records.applications import YarnApplicationState
 
@@ -18,6 +20,8 @@ MAX_WORDS = 8
 """Words to search for; more are ignored."""
 _MAX_PAGE = 10**6
 Text = Annotated[str, Query(max_length=256)]
+KindOrAll = Annotated[Kind | None, BeforeValidator(lambda text: text or None)]
+"""A form sends an empty text for all kinds."""
 
 
 class Group(enum.StrEnum):
@@ -52,6 +56,7 @@ class ListQuery:
         state: The states.
         user: The owner; empty for all.
         queue: The queue; empty for all.
+        kind: What the applications are for; None for all.
         sort: The column.
         descending: Whether the greatest is first.
         page: The page, from 1.
@@ -61,6 +66,7 @@ class ListQuery:
     state: Group = Group.ALL
     user: str = ""
     queue: str = ""
+    kind: Kind | None = None
     sort: Column = Column.ATTENTION
     descending: bool = False
     page: int = 1
@@ -73,6 +79,7 @@ class ListQuery:
             states=self.state.states,
             user=self.user.strip(),
             queue=self.queue.strip(),
+            kinds=frozenset({self.kind} if self.kind else ()),
             column=self.sort,
             descending=self.descending,
         )
@@ -110,6 +117,7 @@ def query_of(
     state: Group = Group.ALL,
     user: Text = "",
     queue: Text = "",
+    kind: KindOrAll = None,
     sort: Column = Column.ATTENTION,
     descending: bool = False,  # noqa: FBT001, FBT002  # a query parameter
     page: Annotated[int, Query(ge=1, le=_MAX_PAGE)] = 1,
@@ -120,6 +128,7 @@ def query_of(
         state=state,
         user=user,
         queue=queue,
+        kind=kind,
         sort=sort,
         descending=descending,
         page=page,

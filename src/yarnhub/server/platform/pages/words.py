@@ -14,6 +14,7 @@ from yarnhub.environments.progress import Step
 from yarnhub.server.platform.environment_documents import State
 from yarnhub.server.platform.limit_documents import LimitedKind
 from yarnhub.sessions.limits import Scope
+from yarnhub.watch.kinds import Kind
 from yarnhub.yarn.records.applications import FinalApplicationStatus, YarnApplicationState
 
 if TYPE_CHECKING:
@@ -46,6 +47,15 @@ BUILD_STEPS = {
 }
 
 
+KINDS = {
+    Kind.SERVER: "Notebook servers",
+    Kind.KERNEL: "Kernels",
+    Kind.DASK: "Dask clusters",
+    Kind.SPARK: "Spark",
+    Kind.BUILD: "Builds of environments",
+    Kind.OTHER: "Other applications",
+}
+"""What applications are for."""
 LIMITED = {
     LimitedKind.SERVERS: "Notebook servers",
     LimitedKind.KERNELS: "Kernels",
