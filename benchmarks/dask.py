@@ -26,9 +26,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dask_servers import OURS, UPSTREAM, Client, install_upstream, memory, server
-from submit import Contender, report
+from submit import Contender, pause, report
 
-from unmanaged import AM_SHARE
+from unmanaged import AM_SHARE, ASYNCHRONOUS
 from yarnhub.cluster import ClusterOptions, HadoopCluster
 from yarnhub.cluster.processes.process import marked_processes
 
@@ -46,6 +46,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--workers", type=int, default=20, help="of each Dask cluster")
+    parser.add_argument(
+        "--asynchronous",
+        action="store_true",
+        help="with a scheduler that does not wait for a node's heartbeat, each second, to allocate",
+    )
     parser.add_argument("--parts", nargs="*", choices=PARTS, default=list(PARTS))
     chosen = parser.parse_args()
     before = os.getloadavg()[0]
@@ -58,7 +63,12 @@ async def run(chosen: argparse.Namespace) -> list[Contender]:
     options = ClusterOptions(
         node_memory=(chosen.workers + 4) * 1024,
         node_vcores=chosen.workers + 4,
-        site={"capacity-scheduler.xml": {AM_SHARE: "1.0"}},
+        site={
+            "capacity-scheduler.xml": {
+                AM_SHARE: "1.0",
+                ASYNCHRONOUS: str(chosen.asynchronous).lower(),
+            }
+        },
     )
     names = ("upstream, skein 0.8.2", "upstream, yarnhub's skein", "yarnhub")
     contenders = [Contender(name, Path(), ()) for name in names]
@@ -90,6 +100,7 @@ async def lives(
     """The Dask clusters of one round, and the memory of their server."""
     for part in chosen.parts:
         idle = set(marked_processes(cluster.state))
+        await asyncio.to_thread(pause)
         started, scaled = await asyncio.to_thread(
             client.life, server, nanny=PARTS[part], workers=chosen.workers
         )

@@ -41,9 +41,9 @@ from kernel_servers import (
 )
 from processes import cpu, peak
 from slow_resource_manager import slow_resource_manager
-from submit import Contender, report
+from submit import Contender, pause, report
 
-from unmanaged import AM_SHARE
+from unmanaged import AM_SHARE, ASYNCHRONOUS
 from yarnhub.cluster import ClusterOptions, HadoopCluster
 
 if TYPE_CHECKING:
@@ -52,7 +52,6 @@ if TYPE_CHECKING:
     Part = Callable[[HadoopCluster, Path, "Chosen"], Coroutine[None, None, list[Contender]]]
     Chosen = argparse.Namespace
 
-ASYNCHRONOUS = "yarn.scheduler.capacity.schedule-asynchronously.enable"
 DELAY = 0.3
 """Seconds that the slow ResourceManager takes for an answer."""
 IDLE = 60.0
@@ -128,6 +127,7 @@ async def gateway(cluster: HadoopCluster, folder: Path, chosen: Chosen) -> list[
 
 async def life(server: Server, contender: Contender) -> None:
     """One kernel from its start to its end."""
+    await asyncio.to_thread(pause)
     called = time.monotonic()
     kernel = await server.start()
     await reply(server, kernel)

@@ -32,6 +32,8 @@ from yarnhub.spec import ApplicationSpec
 from yarnhub.unmanaged import UnmanagedApplications
 
 HERE = Path(__file__).resolve().parent
+ASYNCHRONOUS = "yarn.scheduler.capacity.schedule-asynchronously.enable"
+"""Whether the scheduler allocates containers without a wait for a node's heartbeat."""
 AM_SHARE = "yarn.scheduler.capacity.maximum-am-resource-percent"
 IDLE = 60.0
 """Seconds over which idle applications are measured."""
