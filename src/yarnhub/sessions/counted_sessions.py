@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 INTERVAL = 5.0
-"""Seconds between two checks whether a session has ended whose stop has failed."""
-_ANSWER = 10.0
-"""Seconds for a check."""
+"""Seconds between two attempts to stop a session whose stop has failed."""
+_ANSWER = 30.0
+"""Seconds for an attempt."""
 
 
 class Counted(Protocol):
@@ -59,8 +59,8 @@ class CountedSessions:
     """The sessions of one hub that count.
 
     Args:
-        tasks: Holds the tasks that wait for the end of sessions whose stop has failed.
-        interval: Seconds between two of their checks.
+        tasks: Holds the tasks that stop sessions whose stop has failed.
+        interval: Seconds between two of their attempts.
     """
 
     def __init__(self, tasks: BackgroundTasks, *, interval: float = INTERVAL) -> None:
@@ -85,7 +85,7 @@ class CountedSessions:
     def discard_once_ended(
         self, session: Counted, application: str, holder: Callable[[], Holder]
     ) -> None:
-        """Count a session that may still run until its end is known.
+        """Stop a session whose stop has failed, again and again; it counts until it has ended.
 
         Args:
             session: The session; what counts is kept as it is now.
@@ -96,25 +96,26 @@ class CountedSessions:
             return
         self._counted.discard(session)
         self._unstopped[application] = _Unstopped(session.name, session.held)
-        _ = self._tasks.start(self._until_ended(application, holder), f"limits: {application}")
+        _ = self._tasks.start(self._stop(application, holder), f"stop: {application}")
 
-    async def _until_ended(self, application: str, holder: Callable[[], Holder]) -> None:
-        while not await _has_ended(application, holder):
+    async def _stop(self, application: str, holder: Callable[[], Holder]) -> None:
+        while not await _is_stopped(application, holder):
             await asyncio.sleep(self._interval)
         self._unstopped.pop(application, None)
 
 
-async def _has_ended(application: str, holder: Callable[[], Holder]) -> bool:
-    """Whether an application has ended; False if unknown."""
-    found: Session | SessionEnd | None = None
+async def _is_stopped(application: str, holder: Callable[[], Holder]) -> bool:
+    """Stop a session unless it has ended; whether it has, False if unknown."""
     try:
         async with Deadline(_ANSWER, f"no response within {_ANSWER:g} s"):
             found = await holder().find(application)
-            if isinstance(found, Session):
-                found = await found.poll()
+            if not isinstance(found, Session):
+                return isinstance(found, SessionEnd)
+            if await found.poll() is None:
+                await found.stop(now=True)
+            return await found.poll() is not None
     except YarnhubError:
         return False
-    except Exception:  # noqa: BLE001  # a fault of a check is no end
-        _log.warning("cannot check whether %s has ended", application, exc_info=True)
+    except Exception:  # noqa: BLE001  # a fault of an attempt is no end
+        _log.warning("cannot stop %s", application, exc_info=True)
         return False
-    return isinstance(found, SessionEnd)

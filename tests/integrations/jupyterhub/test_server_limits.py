@@ -82,6 +82,7 @@ async def stopped(spawner: Spawner) -> None:
 class Unstoppable(InMemorySession):
     """A session of a cluster that does not respond when it is to be stopped."""
 
+    away = True
     faults = 0
     """Checks that fail by a fault of ours."""
 
@@ -94,7 +95,9 @@ class Unstoppable(InMemorySession):
     async def stop(self, *, now: bool) -> None:
         await super().stop(now=now)
         self.faults = 1
-        raise ConnectError("YARN is away")
+        if self.away:
+            raise ConnectError("YARN is away")
+        self.how = SessionEnd(0, Outcome.of_message("it was killed"))
 
 
 def unstoppable() -> OneSession:
@@ -162,7 +165,7 @@ async def test_a_start_that_has_timed_out_counts_until_its_server_is_stopped() -
         assert refused == []
 
 
-async def test_a_server_that_could_not_be_stopped_counts_until_it_has_ended() -> None:
+async def test_a_server_that_could_not_be_stopped_is_stopped_later_and_counts_until_then() -> None:
     hub = Hub(user_limit={"servers": 1})
     shared = HubSessions.of(hub.shared)
     shared.servers = CountedSessions(shared.tasks, interval=0.01)
@@ -178,10 +181,11 @@ async def test_a_server_that_could_not_be_stopped_counts_until_it_has_ended() ->
     other.orm_spawner = SimpleNamespace(name="second", server=None)
     async with starting(other) as refused:
         assert "1 server of 1 server in use" in refused[0]
-    where.session.how = SessionEnd(0, Outcome.of_message("it was killed"))
+    where.session.away = False
     async with asyncio.timeout(30):
         while shared.servers.held(other.server_size):
             await asyncio.sleep(0.01)
+    assert where.session.stops[-1] is True
     await shared.tasks.aclose()
 
 
