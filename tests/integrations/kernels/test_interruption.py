@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from integrations.kernels.servers import serving
-from yarnhub.integrations.kernels import words
+from yarnhub.integrations.kernels import interruption, words
 from yarnhub.integrations.kernels.interruption import Interruption, SentCell
 from yarnhub.kernels.kernel import KernelState, KernelStatus
 from yarnhub.kernels.protocol import Activity
@@ -104,6 +104,26 @@ async def test_a_cell_that_runs_since_an_interruption_has_not_ended_with_it(
             await until_over(server, kernel_id)
             (tmp_path / "go").touch()
             assert (await client.reply(cell))["status"] == "ok"
+
+
+@pytest.mark.parametrize("who", ["the same client", "another client"])
+async def test_a_restarted_kernel_waits_for_no_client_that_has_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, who: str
+) -> None:
+    monkeypatch.setattr(interruption, "_ALL", 600.0)
+    monkeypatch.setattr(interruption, "SUBSCRIBED", 600.0)
+    async with serving(tmp_path) as server:
+        kernel_id = (await server.start())["id"]
+        async with server.client(kernel_id) as client:
+            assert await client.result("1") == "1"
+            await client.close()
+            await server.http.post(f"/api/kernels/{kernel_id}/restart")
+            if who == "the same client":
+                await client.connect(server, kernel_id)
+                assert await client.result("2") == "2"
+            else:
+                async with server.client(kernel_id) as other:
+                    assert await other.result("2") == "2"
 
 
 async def test_a_cell_of_a_process_that_was_restarted_has_ended(tmp_path: Path) -> None:

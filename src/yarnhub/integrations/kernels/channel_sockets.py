@@ -108,9 +108,14 @@ class ChannelSockets:
         found = [generation for kernel_id, generation in self._shells if kernel_id == kernel.id]
         return min(found, default=kernel.status.generation)
 
-    async def listening(self, kernel_id: str, number: int) -> bool:
-        """Wait for so many connections to a kernel's output; false if its sockets are closed."""
-        while kernel_id in self._servers and self._listeners[kernel_id] < number:
+    async def listening(self, kernel_id: str, number: Callable[[], int]) -> bool:
+        """Wait for connections to a kernel's output; false if its sockets are closed.
+
+        Args:
+            kernel_id: The kernel's id.
+            number: Returns how many, each time that there are more or fewer.
+        """
+        while kernel_id in self._servers and self._listeners[kernel_id] < number():
             await self._news.wait()
         return kernel_id in self._servers
 

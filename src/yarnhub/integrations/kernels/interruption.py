@@ -32,6 +32,8 @@ CLOSED = 0.5
 """Seconds in which all channels have closed after the first: they end together."""
 _ALL = 5.0
 """Seconds for all subscriptions to return; the launcher keeps messages for 10 after the first."""
+_LOOK = 0.1
+"""Seconds between looks whether a client that had left has returned."""
 _ATTEMPTS = 3
 """Failed requests for what was kept until it is given up, while the channels are open."""
 _log = logging.getLogger(__name__)
@@ -140,19 +142,22 @@ async def _kept(
     sockets: ChannelSockets = manager.holding.sockets
     failed = 0
     await asyncio.sleep(CLOSED)
-    while await sockets.listening(kernel.id, 1):
+    def expected() -> int:  # clients come and go
+        return len(_held(manager, kernel.id)) + left.subscriptions + 1  # our activity
+
+    while await sockets.listening(kernel.id, lambda: 1):
         if kernel.status.state is KernelState.DEAD:  # they are of the kernel after it
             break
-        clients = _held(manager, kernel.id)
-        for each in clients:
+        for each in _held(manager, kernel.id):
             each.subscribed.clear()
-        expected = len(clients) + left.subscriptions + 1  # our activity
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_ALL):
                 await sockets.listening(kernel.id, expected)
-        await all_subscribed(kernel_manager, signer, clients)
-        if left.subscriptions:
-            await asyncio.sleep(SUBSCRIBED)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(SUBSCRIBED):
+                while left.subscriptions:
+                    await asyncio.sleep(_LOOK)
+        await all_subscribed(kernel_manager, signer, _held(manager, kernel.id))
         try:
             kept = await kernel.history()
         except YarnhubError as error:
@@ -176,8 +181,8 @@ class _Left:
 
     @property
     def subscriptions(self) -> int:
-        """Of this client."""
-        return 1 if self._buffer else 0
+        """Of this client; none once it has returned, or another one has come."""
+        return 1 if self._find() else 0
 
     def _find(self) -> Any:  # its keys are `session_key`, `buffer` and `channels`
         return self._buffers.get(self._kernel_id)

@@ -289,9 +289,9 @@ class PatientConnection(ZMQChannelsWebsocketConnection):
             self.multi_kernel_manager.notify_disconnect(self.kernel_id)  # `connect` counts it again
             connected = super().connect()
             self._count_unread()
+            self._join_interruption()
             if connected is not None:
                 await connected
-            self._join_interruption()
         except web.HTTPError as error:
             self._close(error.log_message or "the kernel has not started")
             return
