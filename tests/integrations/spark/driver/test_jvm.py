@@ -53,6 +53,23 @@ def test_it_listens_and_ends_with_its_input(tmp_path: Path) -> None:
     assert '"-Da=b c"' in (tmp_path / "log").read_text()
 
 
+def test_what_is_done_meanwhile_is_done_before_it_listens(tmp_path: Path) -> None:
+    waits = "import time\nwhile not os.path.exists('done'): time.sleep(0.01)"
+    given = start(tmp_path, waits)
+    jvm = Jvm(given, on_end=lambda _: None, meanwhile=(tmp_path / "done").touch)
+    assert jvm.port == 12345
+    assert jvm.end()
+
+
+def test_an_interrupt_of_what_is_done_meanwhile_leaves_nothing(tmp_path: Path) -> None:
+    def interrupted() -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        Jvm(start(tmp_path), on_end=lambda _: None, meanwhile=interrupted)
+    assert private(tmp_path) == []
+
+
 def test_one_that_was_killed_is_reported(tmp_path: Path) -> None:
     ended = threading.Event()
     jvm = Jvm(start(tmp_path, "print('a line', flush=True)"), on_end=lambda _: ended.set())

@@ -112,12 +112,19 @@ class Jvm:
         died: Whether it had ended otherwise when it was to end by the end of its input.
     """
 
-    def __init__(self, start: JvmStart, *, on_end: Callable[[Jvm], None]) -> None:
+    def __init__(
+        self,
+        start: JvmStart,
+        *,
+        on_end: Callable[[Jvm], None],
+        meanwhile: Callable[[], None] = lambda: None,
+    ) -> None:
         """Start it, and wait until its gateway listens.
 
         Args:
             start: What it is started with.
             on_end: Called in a thread when it has ended without `end`; `ended` is set afterwards.
+            meanwhile: Called while it starts.
 
         Raises:
             JvmError: It has ended, or has not opened its port in time.
@@ -139,6 +146,7 @@ class Jvm:
             program = java_program(start.java_home)
             with interrupts_deferred():
                 self._process = self._run(program)
+            meanwhile()
             self._connect(self._process)
         except BaseException:  # an interrupt, too, leaves nothing
             self._ending = True

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import importlib
 import os
 import sys
 import threading
@@ -335,7 +336,8 @@ class Sessions:
                 memory=properties[MEMORY],
                 by_builder=self.settings.has_builder,
             )
-            return Jvm(start, on_end=self._jvm_ended), properties
+            jvm = Jvm(start, on_end=self._jvm_ended, meanwhile=_import_converters)
+            return jvm, properties
         except (SettingsError, JavaError, JvmError, ServiceError) as error:
             raise SparkError(str(error)) from None
         except OSError as error:
@@ -442,6 +444,15 @@ def proxy_address(context: Context) -> str:
         host = web.getProxyHostAndPort(configuration)
         return f"{scheme}{host}/proxy/{context.applicationId}/"
     return ""
+
+
+def _import_converters() -> None:
+    """Import what PySpark imports for its first call of a JVM, pandas among it.
+
+    Source: pyspark.sql.types.NumpyArrayConverter.can_convert.
+    """
+    with contextlib.suppress(Exception):  # PySpark raises it again when it needs the module
+        importlib.import_module("pyspark.testing.utils")
 
 
 def _is_current(context: Context) -> bool:
