@@ -60,15 +60,11 @@ def main() -> None:
 
 async def run(chosen: argparse.Namespace) -> list[Contender]:
     """Measure on a cluster of its own, large enough on paper."""
+    scheduler = {AM_SHARE: "1.0", ASYNCHRONOUS: str(chosen.asynchronous).lower()}
     options = ClusterOptions(
         node_memory=(chosen.workers + 4) * 1024,
         node_vcores=chosen.workers + 4,
-        site={
-            "capacity-scheduler.xml": {
-                AM_SHARE: "1.0",
-                ASYNCHRONOUS: str(chosen.asynchronous).lower(),
-            }
-        },
+        site={"capacity-scheduler.xml": scheduler},
     )
     names = ("upstream, skein 0.8.2", "upstream, yarnhub's skein", "yarnhub")
     contenders = [Contender(name, Path(), ()) for name in names]

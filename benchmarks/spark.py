@@ -36,9 +36,9 @@ from typing import TYPE_CHECKING
 from kernel_servers import environment, install_peer
 from processes import containers, cpu_with_ended, held
 from spark_servers import Installed, our_gateway, peer_gateway, spark_submit
-from submit import Contender, report
+from submit import Contender, pause, report
 
-from unmanaged import AM_SHARE
+from unmanaged import AM_SHARE, ASYNCHRONOUS
 from yarnhub.client.access.settings import Settings
 from yarnhub.client.files.file_systems import user_file_system
 from yarnhub.cluster import ClusterOptions, HadoopCluster
@@ -72,6 +72,11 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--only", nargs="*", choices=NAMES, default=list(NAMES))
     parser.add_argument("--no-class-data", action="store_true", help="publish Spark without")
+    parser.add_argument(
+        "--asynchronous",
+        action="store_true",
+        help="with a scheduler that does not wait for a node's heartbeat, each second, to allocate",
+    )
     parser.add_argument("--java-home", type=Path, default=JAVA_HOME, help=f"default: {JAVA_HOME}")
     chosen = parser.parse_args()
     if not SPARK.is_dir():
@@ -84,9 +89,8 @@ def main() -> None:
 
 async def run(chosen: argparse.Namespace) -> list[Contender]:
     """Measure on a cluster of its own."""
-    options = ClusterOptions(
-        java_home=chosen.java_home, site={"capacity-scheduler.xml": {AM_SHARE: "1.0"}}
-    )
+    scheduler = {AM_SHARE: "1.0", ASYNCHRONOUS: str(chosen.asynchronous).lower()}
+    options = ClusterOptions(java_home=chosen.java_home, site={"capacity-scheduler.xml": scheduler})
     contenders = [Contender(name, Path(), ()) for name in chosen.only]
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
@@ -132,6 +136,7 @@ async def publish(env: Mapping[str, str], chosen: argparse.Namespace) -> Install
 
 async def life(way: Submit | Gateway, contender: Contender, mark: str) -> None:
     """One notebook, from its request until nothing is left of it."""
+    await asyncio.to_thread(pause)
     called = time.monotonic()
     async with way.notebook() as notebook:
         container = (await notebook.execute(CONTAINER)).strip("'")
