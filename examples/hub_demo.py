@@ -52,6 +52,18 @@ pip:
 kernel: {{memory: 512 MiB, vcores: 1}}
 """
 OF_ENVIRONMENT = f"{ENVIRONMENT} (Python {sys.version_info.major}.{sys.version_info.minor})"
+QUEUE, SHARE = "fruit.oranges", 13
+"""The queue of the reports, and the most that it may use of the cluster, in percent."""
+REPORTS = ("nightly-report", "weekly-report")
+"""The second waits, as the first fills their queue."""
+REPORT = """\
+name: {name}
+queue: {queue}
+services:
+  report:
+    resources: {{memory: 1 GiB, vcores: 1}}
+    script: sleep infinity
+"""
 SPARK_SETTINGS = {
     "spark.dynamicAllocation.maxExecutors": "2",
     "spark.executor.memory": "512m",
@@ -149,8 +161,10 @@ def main() -> int:
         pid = found[0].pid
         raise SystemExit(f"Error: the demo is already running, as process {pid}: ./demo --stop")
     began = time.monotonic()
-    start_cluster = ["cluster", "start", *CLUSTER, "--native", "--java-home", java_home()]
-    show([BIN / "yarnhub", *start_cluster])
+    size = ["--node-memory", "12288", "--node-vcores", "16"]
+    start_cluster = ["cluster", "start", *CLUSTER, *size, "--native", "--java-home", java_home()]
+    full = f"yarn.scheduler.capacity.root.{QUEUE}.maximum-capacity={SHARE}"
+    show([BIN / "yarnhub", *start_cluster, "-D", full])
     try:
         address, passwords = start(folder)
         print(f"\nReady after {time.monotonic() - began:.0f} s: a Hadoop cluster runs on this")
@@ -160,6 +174,7 @@ def main() -> int:
         print(f"Spark: spark.range(10).show(), in the kernel {SPARK!r}")
         print("Dask: from dask_gateway import Gateway; cluster = Gateway().new_cluster()")
         print(f"What runs on the cluster, what waits and why: {address}/services/platform/")
+        print(f"There {REPORTS[1]!r} waits in a full queue.")
         if options.check:
             asyncio.run(visit(address, passwords[USER], folder))
         else:
@@ -244,6 +259,7 @@ def start(folder: Path) -> tuple[str, dict[str, str]]:
     kept = [(each.pid, each.started) for each in (hub, spark)]
     (folder / PROCESSES).write_text(json.dumps(kept))
     create_environment(folder, environment)
+    submit_reports(folder, environment)
     wait_for(f"{address}/hub/health", hub, folder / "yarnhub.log")
     wait_for_end(spark)
     print("\n" + (folder / "spark" / "yarnhub.log").read_text().strip(), flush=True)
@@ -256,9 +272,22 @@ def create_environment(folder: Path, environment: Mapping[str, str]) -> None:
     specification = folder / f"{ENVIRONMENT}.yaml"
     specification.write_text(SPECIFICATION)
     print(f"\n{specification}:\n{SPECIFICATION}", end="")
-    variables = {"HADOOP_USER_NAME": USER, "SKEIN_CONFIG": str(folder / "skein")}
     command = [BIN / "yarnhub", "env", "create", specification, "--memory", "1 GiB"]
-    show(command, {**os.environ, **environment, **variables})
+    show(command, as_user(folder, environment))
+
+
+def submit_reports(folder: Path, environment: Mapping[str, str]) -> None:
+    """Fill a queue with an application of the user's, so that another one waits."""
+    for name in REPORTS:
+        specification = folder / f"{name}.yaml"
+        specification.write_text(REPORT.format(name=name, queue=QUEUE.rpartition(".")[2]))
+        show([BIN / "skein", "application", "submit", specification], as_user(folder, environment))
+
+
+def as_user(folder: Path, environment: Mapping[str, str]) -> dict[str, str]:
+    """The variables with which commands act as the user."""
+    user = {"HADOOP_USER_NAME": USER, "SKEIN_CONFIG": str(folder / "skein")}
+    return {**os.environ, **environment, **user}
 
 
 def install_spark_kernelspec(folder: Path, environment: Mapping[str, str]) -> None:
@@ -379,6 +408,9 @@ async def visit(address: str, password: str, folder: Path) -> None:
         print("\nThe user's applications on the platform's page:\n", flush=True)
         print("\n".join(shown := await visitor.applications()))
         assert any(each.startswith("Running") for each in shown), "a server and kernels run"
+        (waits,) = [each for each in shown if each.startswith("Waiting")]
+        assert REPORTS[1] in waits, waits
+        assert "queue" in waits, f"without the reason: {waits}"
         await visitor.page.screenshot(path=picture.with_name("demo-applications.png"))
         await visitor.stop()
     print("The server has stopped.")

@@ -193,7 +193,7 @@ class Visitor:
                 await self.page.reload()
 
     async def applications(self) -> list[str]:
-        """The user's applications on the platform's page: each one's state and name."""
+        """The user's applications on the platform's page: states, names, and reasons."""
         await self.page.goto(f"{self.url}/services/platform/")
         await self.page.get_by_role("link", name="My applications").click()
         rows = self.page.locator("#list tbody tr")
@@ -201,7 +201,9 @@ class Visitor:
         found = []
         for row in await rows.all():
             state, name = row.locator("td").first, row.locator("th a")
-            found.append(f"{await state.inner_text():<9} {await name.inner_text()}")
+            line = f"{await state.inner_text():<9} {await name.inner_text()}"
+            reason = await row.locator("td.reason").inner_text()
+            found.append(f"{line}: {reason}" if reason else line)
         return found
 
     async def stop(self) -> None:
