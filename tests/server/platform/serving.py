@@ -65,7 +65,9 @@ if TYPE_CHECKING:
     from yarnhub.yarn.records.ids import ApplicationAttemptId, ApplicationId
     from yarnhub.yarn.records.resource_manager import GetApplicationsRequest
 
-OAUTH = OAuthClient(hub_url="/", client_id="service-platform", callback="/hub/oauth_callback")
+OAUTH = OAuthClient(
+    hub_url="/", client_id="service-platform", callback="/hub/oauth_callback", home="/hub/"
+)
 DENIED = "org.apache.hadoop.yarn.exceptions.YarnException"
 
 

@@ -13,12 +13,15 @@ from traitlets import Any as AnyTrait
 from traitlets import Set, Unicode
 
 from yarnhub.base.errors import ConfigurationError
-from yarnhub.server.dask_gateway.identities import FRESH, HubIdentities
+from yarnhub.server.dask_gateway.identities import HubIdentities
 from yarnhub.server.hub.environment import read_hub_environment
+from yarnhub.server.hub.login import HubLogin
 from yarnhub.sessions.users import SERVICE_ACCOUNTS
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
+
+    from yarnhub.server.hub.environment import HubEnvironment
 
 _TOKEN = re.compile(r"(?:jupyterhub|token|bearer) +([!-~]{1,1000})", re.IGNORECASE)
 _REASON = "yarnhub.reason"
@@ -45,12 +48,22 @@ class HubAuthenticator(Authenticator):
 
     def __init__(self, **settings: Any) -> None:  # Any: traitlets' own
         super().__init__(**settings)
-        self.hub = hub_oauth(os.environ)  # noqa: TID251  # the service's configuration
-        self.identities = HubIdentities(self.hub, self.cluster_user or str, self.denied_users)
+        self.hub = read_hub(os.environ)  # noqa: TID251  # the service's configuration
+        self.to_hub = self.hub.client()
+        self.identities = HubIdentities(
+            HubLogin(self.hub.hub, self.to_hub),
+            self.hub.hub.scopes,
+            self.cluster_user or str,
+            self.denied_users,
+        )
 
     async def setup(self, app: web.Application) -> None:
         """See `Authenticator.setup`."""
         app.middlewares.append(_tell_why)
+
+    async def cleanup(self) -> None:
+        """See `Authenticator.cleanup`."""
+        await self.to_hub.aclose()
 
     async def authenticate_and_handle(
         self, request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -91,8 +104,8 @@ def token_of(request: web.Request) -> str | None:
     return None if found is None else found[1]
 
 
-def hub_oauth(variables: Mapping[str, str]) -> Any:  # JupyterHub has no types
-    """JupyterHub's client for services.
+def read_hub(variables: Mapping[str, str]) -> HubEnvironment:
+    """The hub of the service.
 
     Args:
         variables: The variables of the service's process.
@@ -100,24 +113,13 @@ def hub_oauth(variables: Mapping[str, str]) -> Any:  # JupyterHub has no types
     Raises:
         ConfigurationError: It is not a service of a hub.
     """
-    from jupyterhub.services.auth import HubOAuth
-
     environment = read_hub_environment(variables)
     if environment is None or not environment.prefix:
         raise ConfigurationError(
             "set JUPYTERHUB_API_URL, JUPYTERHUB_API_TOKEN and JUPYTERHUB_SERVICE_PREFIX: this "
             "command is a service of JupyterHub"
         )
-    prefix = environment.prefix.rstrip("/") + "/"
-    name = variables.get("JUPYTERHUB_SERVICE_NAME", "")
-    return HubOAuth(
-        api_url=environment.hub.api_url,
-        api_token=environment.hub.api_token,
-        access_scopes=set(environment.hub.scopes),
-        base_url=prefix,
-        oauth_client_id=variables.get("JUPYTERHUB_CLIENT_ID") or f"service-{name}",
-        cache_max_age=FRESH,
-    )
+    return environment
 
 
 @web.middleware

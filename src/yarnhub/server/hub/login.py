@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from yarnhub.base.foreign_text import clean_and_cut
 from yarnhub.server.hub.api import HubApi, HubUnavailableError, path_segment, read_model
@@ -31,6 +32,25 @@ class MissingScopeError(HubUnavailableError):
     retriable = False
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenOwner:
+    """Who a token of the hub belongs to.
+
+    Attributes:
+        name: At the hub.
+        is_user: Whether it is a user, and not a service.
+        has_access: Whether the token has one of the scopes of this service.
+        groups: The user's groups, if the token may read them.
+        is_administrator: Whether the token may tell that the user is an administrator of the hub.
+    """
+
+    name: str
+    is_user: bool
+    has_access: bool
+    groups: tuple[str, ...] = ()
+    is_administrator: bool = False
+
+
 class HubLogin:
     """Users prove who they are by tokens of JupyterHub.
 
@@ -46,7 +66,7 @@ class HubLogin:
         self._check_scopes = check_scopes
         self._hub = hub
         self._api = HubApi(hub, client)
-        self._users = LookupCache(self._look_up, fresh=fresh, most=MAX_KEPT)
+        self._owners = LookupCache(self._look_up, fresh=fresh, most=MAX_KEPT)
         self._groups = LookupCache(self._look_up_groups, fresh=fresh, most=MAX_KEPT)
 
     async def user(self, token: str) -> str | None:
@@ -55,7 +75,16 @@ class HubLogin:
         Raises:
             HubUnavailableError: It is not known.
         """
-        return await self._users.get(token)
+        found = await self.owner(token)
+        return found.name if found and found.is_user and found.has_access else None
+
+    async def owner(self, token: str) -> TokenOwner | None:
+        """Who a token belongs to; None if the hub does not accept it.
+
+        Raises:
+            HubUnavailableError: It is not known.
+        """
+        return await self._owners.get(token)
 
     async def groups(self, name: str) -> frozenset[str]:
         """The groups of a user; none if the hub has no such user.
@@ -81,19 +110,25 @@ class HubLogin:
         answer = await self._api.send("GET", f"/users/{path_segment(name)}", self._hub.api_token)
         return answer.status_code == _NO_SUCH_USER
 
-    async def _look_up(self, token: str) -> str | None:
-        model = await self._request("/user", token)
-        if model is None or model.get("kind") != "user":
-            return None
-        name, scopes = model.get("name"), model.get("scopes")
+    async def _look_up(self, token: str) -> TokenOwner | None:
+        answer = await self._api.send("GET", "/user", token)
+        model = {} if answer.status_code in _REFUSED else read_model(answer)
+        name, scopes, groups = model.get("name"), model.get("scopes"), model.get("groups")
         if not isinstance(name, str) or not isinstance(scopes, list):
             return None
-        if not self._check_scopes(set(self._hub.scopes), set(scopes)):
+        is_user = model.get("kind") == "user"
+        has_access = bool(self._check_scopes(set(self._hub.scopes), set(scopes)))
+        if is_user and not has_access:
             who = clean_and_cut(name, lines=False)
             needed = ", ".join(sorted(self._hub.scopes))
             _log.warning("a token of %s has none of the scopes %s", who, needed)
-            return None
-        return name
+        return TokenOwner(
+            name=name,
+            is_user=is_user,
+            has_access=has_access,
+            groups=tuple(map(str, groups)) if isinstance(groups, list) else (),
+            is_administrator=model.get("admin") is True,
+        )
 
     async def _look_up_groups(self, name: str) -> frozenset[str] | None:
         """The groups of a user; None if the service may not read them."""
@@ -105,8 +140,3 @@ class HubLogin:
             return None
         groups = read_model(answer).get("groups")
         return frozenset(map(str, groups)) if isinstance(groups, list) else None
-
-    async def _request(self, path: str, token: str) -> dict[str, Any] | None:  # Any: JSON
-        """The answer to a request with a token; None if the token is not valid."""
-        answer = await self._api.send("GET", path, token)
-        return None if answer.status_code in _REFUSED else read_model(answer)

@@ -11,7 +11,6 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import httpx
 import uvicorn
 from fastapi import FastAPI
 from starlette.routing import Match, Mount
@@ -162,11 +161,10 @@ async def open_service(
     site = await asyncio.to_thread(_build_site, traits.build_site)
     with _of_database():
         location = Location.parse(traits.database)
-    verify: Any = True if hub.client_tls is None else hub.client_tls  # httpx's union
     # With Kerberos, its own login would have the rights of an administrator.
     own = {settings.user_name} if settings.secure else set()
     async with (
-        httpx.AsyncClient(verify=verify, trust_env=False) as to_hub,
+        hub.client() as to_hub,
         Client(settings) as client,
         Database(location) as database,
         BackgroundTasks() as tasks,
@@ -216,7 +214,6 @@ async def open_service(
             oauth=HubOAuth(hub.hub, hub.oauth, to_hub),
             sessions=Sessions(time.monotonic),
             prefix=hub.prefix.rstrip("/"),
-            is_public_https=hub.is_public_https,
         )
 
 

@@ -107,7 +107,6 @@ class Service:
         oauth: Logs browsers in.
         sessions: The browsers that are logged in.
         prefix: What all paths start with, without a slash at its end.
-        is_public_https: Whether browsers use HTTPS; None if only the hub's proxy knows.
     """
 
     client: Callable[[str], Client]
@@ -136,7 +135,6 @@ class Service:
     oauth: HubOAuth
     sessions: Sessions
     prefix: str = ""
-    is_public_https: bool | None = None
     _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
     _rest_until: float = 0.0
 
