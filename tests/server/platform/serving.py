@@ -355,6 +355,7 @@ async def platform(
             environments=environments,
             environment_calls=Slots("requests for environments", 2, 3),
             starts=Slots("submissions of builds", 1, 2),
+            database=database,
             recorder=UsageRecorder(watch, database, store),
             usage=store,
             usage_of_others=False,

@@ -41,11 +41,13 @@ from yarnhub.server.platform import (
     health,
     limits,
     logs,
+    metrics,
     servers,
     usage,
 )
 from yarnhub.server.platform.browser_sessions import Sessions
 from yarnhub.server.platform.build_limits import BuildLimits
+from yarnhub.server.platform.metrics import Measured, Metrics
 from yarnhub.server.platform.pages import app as pages
 from yarnhub.server.platform.problems import add_handlers, problem
 from yarnhub.server.platform.service import Service, Slots
@@ -75,7 +77,6 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-VERSION = "/api/v1"
 _MAX_CONNECTIONS = 1000
 _IDLE = 75
 """Seconds for which a connection without requests stays open."""
@@ -105,16 +106,19 @@ def application(service: Service) -> FastAPI:
         description=description.DESCRIPTION,
         openapi_tags=description.TAGS,
         generate_unique_id_function=description.name_of,
-        openapi_url=f"{prefix}{VERSION}/openapi.json",
+        openapi_url=f"{prefix}{description.VERSION}/openapi.json",
         docs_url=None,  # their scripts are on another server
         redoc_url=None,
         redirect_slashes=False,  # the proxy's address and https would be lost
     )
     app.state.service = service
+    app.state.metrics = Metrics(service)
+    app.add_middleware(Measured, metrics=app.state.metrics)
     add_handlers(app)
-    app.include_router(health.router, prefix=prefix)
+    for each in (health, metrics):
+        app.include_router(each.router, prefix=prefix)
     for each in (applications, logs, environments, builds, servers, limits, cluster, usage):
-        app.include_router(each.router, prefix=f"{prefix}{VERSION}")
+        app.include_router(each.router, prefix=f"{prefix}{description.VERSION}")
     description.describe(app)
     app.router.routes.append(_Rest(f"{prefix}/api", _no_such_path))
     app.router.routes.append(_Rest(prefix, pages.application(service)))
@@ -155,9 +159,10 @@ async def open_service(
         source: What the watch asks; by default the ResourceManager.
 
     Raises:
-        ConfigurationError: The database or the site of builds cannot be used. A database that does
-            not respond may do so later.
+        ConfigurationError: The database, the site of builds or the token for metrics cannot be
+            used. A database that does not respond may do so later.
     """
+    metrics_token = traits.metrics_token()
     site = await asyncio.to_thread(_build_site, traits.build_site)
     with _of_database():
         location = Location.parse(traits.database)
@@ -201,6 +206,7 @@ async def open_service(
             environments=ClusterEnvironments(settings, site),
             environment_calls=Slots("requests for environments", *ENVIRONMENT_CALLS),
             starts=Slots("submissions of builds", *STARTS),
+            database=database,
             recorder=recorder,
             usage=store,
             usage_of_others=traits.usage_of_others,
@@ -214,6 +220,7 @@ async def open_service(
             oauth=HubOAuth(hub.hub, hub.oauth, to_hub),
             sessions=Sessions(time.monotonic),
             prefix=hub.prefix.rstrip("/"),
+            metrics_token=metrics_token,
         )
 
 

@@ -14,7 +14,7 @@ from yarnhub.server.platform.bodies import read_document
 from yarnhub.server.platform.description import COMMON, problem_response, problems
 from yarnhub.server.platform.documents import ApplicationPage, ExplainedApplication, Move, State
 from yarnhub.server.platform.problems import in_public, problem
-from yarnhub.server.platform.service import IdentityOf, ServiceOf  # noqa: TC001
+from yarnhub.server.platform.service import IdentityOf, ServiceOf, StreamKind
 from yarnhub.watch.kinds import Kind
 from yarnhub.watch.views import Column, View
 from yarnhub.yarn.records.applications import YarnApplicationState
@@ -109,7 +109,7 @@ async def count_stream(service: ServiceOf, identity: IdentityOf) -> AsyncIterato
     Raises:
         HTTPException: Too many are open.
     """
-    with service.streams.take(identity.name):
+    with service.streams.take(identity.name, StreamKind.EVENTS):
         yield
 
 

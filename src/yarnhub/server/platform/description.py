@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
     from fastapi.routing import APIRoute
 
+VERSION = "/api/v1"
+"""Where the API is, below the prefix of the service."""
 TITLE = "yarnhub"
 SUMMARY = "What runs on the cluster, and what has run."
 DESCRIPTION = """\

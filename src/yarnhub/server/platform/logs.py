@@ -22,7 +22,7 @@ from yarnhub.server.platform.description import COMMON, problems
 from yarnhub.server.platform.documents import LogFilePage, LogProblem
 from yarnhub.server.platform.log_text import LogText, cut_at_end, cut_at_start
 from yarnhub.server.platform.problems import in_public
-from yarnhub.server.platform.service import IdentityOf, ServiceOf  # noqa: TC001
+from yarnhub.server.platform.service import IdentityOf, ServiceOf, StreamKind
 from yarnhub.server.platform.streamed import Streamed
 from yarnhub.yarn.records.ids import ApplicationId, ContainerId
 
@@ -163,7 +163,7 @@ async def read_log(
     the file. With `Range`, the response is that part of it, up to 1 MiB. `download` is all of it.
     """
     if download:
-        held.enter_context(service.streams.take(identity.name))
+        held.enter_context(service.streams.take(identity.name, StreamKind.LOG_DOWNLOAD))
         with service.calls.take(identity.name):
             async with Deadline(_ASK, _SILENT):
                 logs = await held.enter_async_context(open_logs(service, identity, application_id))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import enum
+import math
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from yarnhub.client.client import Client
+    from yarnhub.database.connections import Database
     from yarnhub.database.limits import LimitStore
     from yarnhub.database.usage import UsageStore
     from yarnhub.server.audit import AuditLog
@@ -42,6 +45,13 @@ _SCHEME = HTTPBearer(
 )
 
 
+class StreamKind(enum.Enum):
+    """What streams are open for."""
+
+    EVENTS = "events"
+    LOG_DOWNLOAD = "log-download"
+
+
 class Slots:
     """Bounds what is done at the same time, for each user and in total.
 
@@ -49,17 +59,26 @@ class Slots:
         what: What is counted, for messages.
         of_user: The most of one user.
         total: The most of all users.
+
+    Attributes:
+        taken: How many are taken, by the name of the user.
+        kinds: The same by what they are taken for.
     """
 
     def __init__(self, what: str, of_user: int, total: int) -> None:
         self.taken: Counter[str] = Counter()
+        self.kinds: Counter[StreamKind | None] = Counter()
         self._what = what
         self._of_user = of_user
         self._total = total
 
     @contextlib.contextmanager
-    def take(self, name: str) -> Iterator[None]:
+    def take(self, name: str, kind: StreamKind | None = None) -> Iterator[None]:
         """Take one for a user.
+
+        Args:
+            name: The user's name.
+            kind: What it is taken for; None if that does not differ.
 
         Raises:
             HTTPException: There are too many.
@@ -68,9 +87,11 @@ class Slots:
         if mine >= self._of_user or total >= self._total:
             raise HTTPException(429, f"{total} {self._what} are open, {mine} of them of {name}")
         self.taken[name] += 1
+        self.kinds[kind] += 1
         try:
             yield
         finally:
+            self.kinds[kind] -= 1
             self.taken[name] -= 1
             if not self.taken[name]:
                 del self.taken[name]
@@ -89,11 +110,12 @@ class Service:
         views: Pages of its table.
         audit: What was done, and by whom.
         clock: Seconds since 1970.
-        streams: The open streams of events.
+        streams: The open streams of events, and downloads of logs.
         calls: What is being asked of YARN for users.
         environments: The environments of users, and builds of them.
         environment_calls: What is being requested from HDFS of environments.
         starts: The builds that are being submitted.
+        database: The database.
         recorder: Stores usage.
         usage: The stored usage.
         usage_of_others: Whether all users see sums of everybody's usage.
@@ -107,6 +129,7 @@ class Service:
         oauth: Logs browsers in.
         sessions: The browsers that are logged in.
         prefix: What all paths start with, without a slash at its end.
+        metrics_token: For reading the metrics; empty if there is none.
     """
 
     client: Callable[[str], Client]
@@ -122,6 +145,7 @@ class Service:
     environments: UserEnvironments
     environment_calls: Slots
     starts: Slots
+    database: Database
     recorder: UsageRecorder
     usage: UsageStore
     usage_of_others: bool
@@ -135,6 +159,7 @@ class Service:
     oauth: HubOAuth
     sessions: Sessions
     prefix: str = ""
+    metrics_token: str = field(default="", repr=False)
     _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
     _rest_until: float = 0.0
 
@@ -152,6 +177,10 @@ class Service:
                 self.views.page(view, first, size)
                 self._rest_until = clock() + 2 * (clock() - began)
         return self.views.page(view, first, size)
+
+    def age(self, moment: int | None) -> float:
+        """Seconds since a time, ms since 1970; infinite if there is none."""
+        return math.inf if moment is None else self.clock() - moment / 1000
 
     def visible(self, report: ApplicationReport, identity: Identity) -> ApplicationReport:
         """What a user can see of an application of the watch."""

@@ -5,10 +5,11 @@ from __future__ import annotations
 from traitlets import Bool, Integer, Set, Unicode
 
 from yarnhub.server.configuration import ClusterLogin
+from yarnhub.server.metrics_access import MetricsAccess
 from yarnhub.sessions.users import SERVICE_ACCOUNTS
 
 
-class Platform(ClusterLogin):
+class Platform(ClusterLogin, MetricsAccess):
     """The settings of the service."""
 
     ip = Unicode(
