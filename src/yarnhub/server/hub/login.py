@@ -68,6 +68,7 @@ class HubLogin:
         self._api = HubApi(hub, client)
         self._owners = LookupCache(self._look_up, fresh=fresh, most=MAX_KEPT)
         self._groups = LookupCache(self._look_up_groups, fresh=fresh, most=MAX_KEPT)
+        self._known = LookupCache(self._look_up_name, fresh=fresh, most=MAX_KEPT)
 
     async def user(self, token: str) -> str | None:
         """The name of a token's user; None if the token is not valid for this service.
@@ -107,8 +108,21 @@ class HubLogin:
         Raises:
             HubUnavailableError: It is not known.
         """
-        answer = await self._api.send("GET", f"/users/{path_segment(name)}", self._hub.api_token)
-        return answer.status_code == _NO_SUCH_USER
+        return await self._look_up_name(name) is False
+
+    async def knows(self, name: str) -> bool:
+        """Whether the hub has a user with this name, as it was some seconds ago.
+
+        Raises:
+            MissingScopeError: The service may not know.
+            HubUnavailableError: It is not known.
+        """
+        found = await self._known.get(name)
+        if found is None:
+            raise MissingScopeError(
+                "Users could not be looked up: the service needs the scope read:users:name"
+            )
+        return found
 
     async def _look_up(self, token: str) -> TokenOwner | None:
         answer = await self._api.send("GET", "/user", token)
@@ -132,11 +146,20 @@ class HubLogin:
 
     async def _look_up_groups(self, name: str) -> frozenset[str] | None:
         """The groups of a user; None if the service may not read them."""
-        path = f"/users/{path_segment(name)}"
-        answer = await self._api.send("GET", path, self._hub.api_token)
+        answer = await self._user(name)
         if answer.status_code == _NO_SUCH_USER:
             return frozenset()
         if answer.status_code == _FORBIDDEN:
             return None
         groups = read_model(answer).get("groups")
         return frozenset(map(str, groups)) if isinstance(groups, list) else None
+
+    async def _look_up_name(self, name: str) -> bool | None:
+        """Whether the hub has a user with this name; None if the service may not know."""
+        answer = await self._user(name)
+        if answer.status_code == _NO_SUCH_USER:
+            return False
+        return None if answer.status_code == _FORBIDDEN else read_model(answer).get("name") == name
+
+    async def _user(self, name: str) -> httpx.Response:
+        return await self._api.send("GET", f"/users/{path_segment(name)}", self._hub.api_token)

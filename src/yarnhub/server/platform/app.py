@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 import signal
+import socket
 import time
 from importlib.util import find_spec
 from pathlib import Path
@@ -25,6 +26,7 @@ from yarnhub.database.limits import LimitStore
 from yarnhub.database.location import Location
 from yarnhub.database.usage import UsageStore
 from yarnhub.environments.local_build.site import read_site_file
+from yarnhub.hadoop.security.acceptor import TicketAcceptor
 from yarnhub.server.audit import AuditLog
 from yarnhub.server.configuration import configured
 from yarnhub.server.hub.environment import read_hub_environment
@@ -48,6 +50,7 @@ from yarnhub.server.platform import (
 from yarnhub.server.platform.browser_sessions import Sessions
 from yarnhub.server.platform.build_limits import BuildLimits
 from yarnhub.server.platform.metrics import Measured, Metrics
+from yarnhub.server.platform.negotiation import Negotiated, Negotiation
 from yarnhub.server.platform.pages import app as pages
 from yarnhub.server.platform.problems import add_handlers, problem
 from yarnhub.server.platform.service import Service, Slots
@@ -63,7 +66,6 @@ from yarnhub.watch.views import Views
 from yarnhub.watch.visibility import AccessList
 
 if TYPE_CHECKING:
-    import socket
     import ssl
     from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
     from typing import NoReturn
@@ -78,6 +80,9 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 _MAX_CONNECTIONS = 1000
+_MAX_HEADERS = 72 * 1024
+"""Bytes of the headers of a request. A ticket of Active Directory lists all groups of its user, in
+48 000 bytes at most by default (MaxTokenSize), of which base64 makes 64 000."""
 _IDLE = 75
 """Seconds for which a connection without requests stays open."""
 _STOP = 25
@@ -113,6 +118,7 @@ def application(service: Service) -> FastAPI:
     )
     app.state.service = service
     app.state.metrics = Metrics(service)
+    app.add_middleware(Negotiated)
     app.add_middleware(Measured, metrics=app.state.metrics)
     add_handlers(app)
     for each in (health, metrics):
@@ -159,10 +165,10 @@ async def open_service(
         source: What the watch asks; by default the ResourceManager.
 
     Raises:
-        ConfigurationError: The database, the site of builds or the token for metrics cannot be
-            used. A database that does not respond may do so later.
+        ConfigurationError: The database or a file of the settings cannot be used. A database that
+            does not respond may do so later.
     """
-    metrics_token = traits.metrics_token()
+    metrics_token, acceptor = traits.metrics_token(), _acceptor(traits)
     site = await asyncio.to_thread(_build_site, traits.build_site)
     with _of_database():
         location = Location.parse(traits.database)
@@ -185,14 +191,16 @@ async def open_service(
         current_limits = SharedLimits(lambda: contextlib.nullcontext(limit_store.read))
         await current_limits.start(tasks)
         login = HubLogin(hub.hub, to_hub)
+        viewers = Viewers(
+            login,
+            cluster_user=traits.cluster_user or str,
+            denied=traits.denied_users | own,
+            with_groups=bool(traits.administrator_groups),
+        )
         yield Service(
             client=lambda name: Client(settings.acting_for(name)),
-            viewers=Viewers(
-                login,
-                cluster_user=traits.cluster_user or str,
-                denied=traits.denied_users | own,
-                with_groups=bool(traits.administrator_groups),
-            ),
+            viewers=viewers,
+            negotiation=acceptor and Negotiation(acceptor, settings.configuration, viewers),
             administrators=AccessList(
                 frozenset(traits.administrators), frozenset(traits.administrator_groups)
             ),
@@ -222,6 +230,17 @@ async def open_service(
             prefix=hub.prefix.rstrip("/"),
             metrics_token=metrics_token,
         )
+
+
+def _acceptor(traits: Platform) -> TicketAcceptor | None:
+    """What accepts users' tickets; None if users have none."""
+    if not traits.spnego_keytab:
+        return None
+    host = traits.spnego_host or socket.gethostname()
+    try:
+        return TicketAcceptor(traits.spnego_keytab, host=host)
+    except (OSError, ValueError, ImportError) as error:
+        raise ConfigurationError(f"Platform.spnego_keytab: {error}") from error
 
 
 def _build_site(file: str) -> BuildSite | None:
@@ -321,6 +340,7 @@ async def serving(
         proxy_headers=False,
         server_header=False,
         limit_concurrency=_MAX_CONNECTIONS,
+        h11_max_incomplete_event_size=_MAX_HEADERS,
         timeout_keep_alive=_IDLE,
         timeout_graceful_shutdown=_STOP,
         ssl_context_factory=None if tls is None else lambda _config, _default: tls,

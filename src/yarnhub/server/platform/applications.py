@@ -120,7 +120,6 @@ async def count_stream(service: ServiceOf, identity: IdentityOf) -> AsyncIterato
     dependencies=[Depends(count_stream)],
 )
 async def follow_applications(
-    request: Request,
     service: ServiceOf,
     identity: IdentityOf,
     since: Annotated[int | None, Query(ge=0)] = None,
@@ -134,10 +133,9 @@ async def follow_applications(
     """
     if last_event_id.isascii() and last_event_id.isdecimal():
         since = int(last_event_id)
-    authorization = request.headers.get("Authorization", "")
     async with contextlib.aclosing(service.watch.changes(since)) as changes:
         async for each in changes:
-            if not await service.viewers.are_still(authorization, identity):
+            if not await service.viewers.are_still(identity):
                 return
             failure = service.watch.freshness.failure
             event = {

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator  # noqa: TC003  # FastAPI reads them
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
-from fastapi import APIRouter, Depends, Header, HTTPException, Path, Query, Request, Response
+from fastapi import APIRouter, Depends, Header, HTTPException, Path, Query, Response
 from fastapi.sse import KEEPALIVE_COMMENT, format_sse_event
 
 from yarnhub.base.deadline import Deadline
@@ -248,7 +248,6 @@ def response_of(part: Part) -> Response:
     dependencies=[Depends(count_stream)],
 )
 async def follow_log(
-    request: Request,
     application_id: IdText,
     container_id: ContainerText,
     name: NameText,
@@ -268,12 +267,11 @@ async def follow_log(
     """
     if last_event_id.isascii() and last_event_id.isdecimal():
         since = int(last_event_id)
-    authorization = request.headers.get("Authorization", "")
 
     async def may_continue() -> bool:
         if service.watch.is_stopped:
             return False
-        return await service.viewers.are_still(authorization, identity)
+        return await service.viewers.are_still(identity)
 
     opened = open_logs(service, identity, application_id)
     return await follow(opened, container_id, name, since, held, may_continue)

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from yarnhub.server.hub.servers import HubServers
     from yarnhub.server.platform.browser_sessions import Sessions
     from yarnhub.server.platform.build_limits import BuildLimits
+    from yarnhub.server.platform.negotiation import Negotiation
     from yarnhub.server.platform.usage_recorder import UsageRecorder
     from yarnhub.server.platform.user_environments import UserEnvironments
     from yarnhub.server.platform.viewers import Viewers
@@ -43,6 +44,7 @@ _SCHEME = HTTPBearer(
     description="Or `token` instead of `Bearer`.",
     auto_error=False,
 )
+_NEEDED = "Send a token of JupyterHub that may access this service: Authorization: Bearer TOKEN"
 
 
 class StreamKind(enum.Enum):
@@ -104,6 +106,7 @@ class Service:
     Attributes:
         client: Opens the cluster as one of its users sees it.
         viewers: Looks up who a request is from.
+        negotiation: The same for requests with Kerberos tickets; None if there are none.
         administrators: Those who see all applications.
         watch: The watch of the ResourceManager.
         cluster: Its nodes and queues.
@@ -158,6 +161,7 @@ class Service:
     server_calls: Slots
     oauth: HubOAuth
     sessions: Sessions
+    negotiation: Negotiation | None = None
     prefix: str = ""
     metrics_token: str = field(default="", repr=False)
     _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -207,12 +211,11 @@ async def identity_of(
         HTTPException: Nobody whom the service knows.
     """
     found = await service.viewers.of(request.headers.get("Authorization", ""))
+    if found is None and service.negotiation is not None:
+        found = await service.negotiation.identity(request)
     if found is None:
-        raise HTTPException(
-            401,
-            "Send a token of JupyterHub that may access this service: Authorization: Bearer TOKEN",
-            headers={"WWW-Authenticate": "Bearer"},
-        )
+        ticket = "" if service.negotiation is None else ", or a Kerberos ticket"
+        raise HTTPException(401, f"{_NEEDED}{ticket}", headers={"WWW-Authenticate": "Bearer"})
     return found
 
 

@@ -37,7 +37,7 @@ async def is_still(visitor: Visitor, service: Service) -> bool:
     session = visitor.session
     if service.watch.is_stopped or service.sessions.get(session.id) is None:
         return False
-    return await service.viewers.are_still(f"Bearer {session.token}", visitor.identity)
+    return await service.viewers.are_still(visitor.identity)
 
 
 def is_gone(error: HTTPException | YarnhubError) -> bool:
