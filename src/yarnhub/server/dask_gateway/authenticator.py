@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
@@ -15,7 +14,7 @@ from traitlets import Set, Unicode
 from yarnhub.base.errors import ConfigurationError
 from yarnhub.server.dask_gateway.identities import HubIdentities
 from yarnhub.server.hub.environment import read_hub_environment
-from yarnhub.server.hub.login import HubLogin
+from yarnhub.server.hub.login import HubLogin, token_of
 from yarnhub.sessions.users import SERVICE_ACCOUNTS
 
 if TYPE_CHECKING:
@@ -23,7 +22,6 @@ if TYPE_CHECKING:
 
     from yarnhub.server.hub.environment import HubEnvironment
 
-_TOKEN = re.compile(r"(?:jupyterhub|token|bearer) +([!-~]{1,1000})", re.IGNORECASE)
 _REASON = "yarnhub.reason"
 """The item of a request with the reason of a refusal."""
 
@@ -85,7 +83,7 @@ class HubAuthenticator(Authenticator):
             HTTPServiceUnavailable: The hub does not respond.
         """
         try:
-            token = token_of(request)
+            token = token_of(request.headers.get("Authorization", ""))
             identity = None if token is None else await self.identities.of_token(token)
             if identity is None:
                 raise web.HTTPUnauthorized(
@@ -96,12 +94,6 @@ class HubAuthenticator(Authenticator):
             request[_REASON] = error.reason
             raise
         return User(identity.cluster_user, groups=list(identity.groups), admin=identity.admin)
-
-
-def token_of(request: web.Request) -> str | None:
-    """The token in a request's headers; None if there is none."""
-    found = _TOKEN.fullmatch(request.headers.get("Authorization", "").strip())
-    return None if found is None else found[1]
 
 
 def read_hub(variables: Mapping[str, str]) -> HubEnvironment:

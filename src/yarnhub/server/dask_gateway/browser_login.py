@@ -8,8 +8,8 @@ from urllib.parse import urlsplit
 from aiohttp import web
 from cryptography.fernet import Fernet, InvalidToken
 
-from yarnhub.server.dask_gateway.authenticator import token_of
 from yarnhub.server.hub.api import HubUnavailableError
+from yarnhub.server.hub.login import token_of
 from yarnhub.server.hub.oauth import LOGGED_IN, LOGIN, LoginRefusedError
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ class BrowserLogin:
             HTTPServiceUnavailable: The hub does not respond.
         """
         identity = None
-        token = token_of(request)
+        token = token_of(request.headers.get("Authorization", ""))
         if token is not None:
             identity = await self._identities.of_token(token)
         elif not is_own_page(request):

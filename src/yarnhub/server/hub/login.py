@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -21,9 +22,17 @@ FRESH = 30.0
 """Seconds for which an answer is used: a revoked token works for so long."""
 MAX_KEPT = 2000
 """Answers that are kept."""
+_TOKEN = re.compile(r"(?:bearer|token|jupyterhub) +([!-~]{1,1000})", re.IGNORECASE)
+"""`jupyterhub` is what clients of dask-gateway send."""
 _FORBIDDEN, _NO_SUCH_USER = 403, 404
 _REFUSED = frozenset({401, 403, 404})
 """The hub's answers to a token that is not valid."""
+
+
+def token_of(authorization: str) -> str | None:
+    """The token in a header `Authorization`; None if there is none."""
+    found = _TOKEN.fullmatch(authorization.strip())
+    return None if found is None else found[1]
 
 
 class MissingScopeError(HubUnavailableError):

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from yarnhub.base.errors import YarnhubError
 from yarnhub.server.hub.api import HubUnavailableError
-from yarnhub.server.hub.login import FRESH, MAX_KEPT
+from yarnhub.server.hub.login import FRESH, MAX_KEPT, token_of
 from yarnhub.server.hub.lookup_cache import LookupCache
 from yarnhub.sessions.users import check_user
 from yarnhub.watch.visibility import Viewer
@@ -18,8 +17,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
     from yarnhub.server.hub.login import HubLogin
-
-_TOKEN = re.compile(r"(?:token|bearer) +([!-~]{1,1000})", re.IGNORECASE)
 
 
 class UnknownUserError(YarnhubError):
@@ -77,8 +74,8 @@ class Viewers:
             DeniedUserError: The user cannot use the service.
             InvalidUserError: The name is not valid for a user of the cluster.
         """
-        found = _TOKEN.fullmatch(authorization.strip())
-        return None if found is None else await self._of_token(found[1])
+        token = token_of(authorization)
+        return None if token is None else await self._of_token(token)
 
     async def of_ticket(self, name: str) -> Identity:
         """The user of the hub with the same name at the hub and on the cluster.
