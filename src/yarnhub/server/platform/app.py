@@ -200,7 +200,11 @@ async def open_service(
         yield Service(
             client=lambda name: Client(settings.acting_for(name)),
             viewers=viewers,
-            negotiation=acceptor and Negotiation(acceptor, settings.configuration, viewers),
+            negotiation=(
+                Negotiation(acceptor, settings.configuration, viewers)
+                if acceptor is not None
+                else None
+            ),
             administrators=AccessList(
                 frozenset(traits.administrators), frozenset(traits.administrator_groups)
             ),
