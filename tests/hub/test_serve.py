@@ -57,6 +57,8 @@ PATHS = (
     "/services/dask-gateway/api/v1/clusters/",
     "/services/platform/api/v1/applications",
 )
+DASHBOARD = "/services/dask-gateway/clusters/none/status"
+METRICS = "/services/platform/metrics"
 
 
 async def visit(url: str, user: str, password: str, path: str) -> httpx.Response:
@@ -114,6 +116,13 @@ async def test_all_services_from_what_init_has_written(
                 assert found == statuses, f"{user}: {found}\n{hub.tail()}"
                 page = await visit(url, user, password, "/services/platform/")
                 assert page.status_code == statuses[0], f"{user}\n{hub.tail()}"
+                # Without a Dask cluster, it says so to those who have logged in.
+                page = await visit(url, user, password, DASHBOARD)
+                assert page.status_code == (404 if user == "alice" else 403), hub.tail()
+                assert ("You have no Dask cluster" in page.text) is (user == "alice")
+            assert (await client.get(METRICS)).status_code == 403, "through the proxy"
+            own_address = f"http://127.0.0.1:{ports['platform']}{METRICS}"
+            assert "yarnhub_platform_watch_age_seconds" in (await client.get(own_address)).text
             await see_the_server(client, token, tokens["alice"])
         finally:
             await hub.stop()

@@ -24,6 +24,8 @@ class FakeHub:
     groups: dict[str, list[str]] = field(default_factory=dict)
     shows_groups: bool = True
     """Whether the service's token has the scope `read:users:groups`."""
+    shows_users: bool = True
+    """Whether it has the scope `read:users:name`."""
     unknown: frozenset[str] = frozenset()
     """Names that no user has."""
     scopes: dict[str, list[str]] = field(default_factory=dict)
@@ -102,6 +104,8 @@ class FakeHub:
         return httpx.Response(200, json=model)
 
     def _user(self, name: str) -> httpx.Response:
+        if not self.shows_users:
+            return httpx.Response(403, json={"status": 403, "message": "Forbidden"})
         if name in self.unknown:
             return httpx.Response(404, json={"status": 404, "message": "Not Found"})
         model: dict[str, object] = {"kind": "user", "name": name}

@@ -44,10 +44,14 @@ class Database(Closing):
         busy: Seconds that SQLite waits for another writer.
         keep: Whether connections are kept for later. If not, each use of SQLite opens the file that
             has the name at that time, also if another one has replaced it.
+
+    Attributes:
+        failures: How often it was not available.
     """
 
     def __init__(self, location: Location, *, busy: float = _BUSY, keep: bool = True) -> None:
         self.location = location
+        self.failures = 0
         url = location.url
         if location.path is None:
             self.engine = create_async_engine(
@@ -131,7 +135,11 @@ class Database(Closing):
     def _translated(self) -> Iterator[None]:
         try:
             yield
+        except DatabaseUnavailableError:  # late
+            self.failures += 1
+            raise
         except (DBAPIError, PoolTimeoutError, OSError) as error:
+            self.failures += 1
             cause = error.orig if isinstance(error, DBAPIError) else error
             words = self.location.without_secrets(" ".join(str(cause).split()))
             raise DatabaseUnavailableError(f"{self.location} is not available: {words}") from error

@@ -36,6 +36,19 @@ class ClusterLogin(Configurable):
     ).tag(config=True)
 
 
+class TicketLogin(Configurable):
+    """The settings of all services whose users can authenticate with Kerberos tickets."""
+
+    spnego_keytab = Unicode(
+        "",
+        help="""The keytab with the key of `HTTP/<host>`. If set, users can authenticate with
+        Kerberos tickets.""",
+    ).tag(config=True)
+    spnego_host = Unicode(
+        "", help="The host name in the principal `HTTP/<host>`. By default this host's."
+    ).tag(config=True)
+
+
 def read_config(path: Path | None, kind: type[Configurable]) -> Config:
     """The configuration in a file: Python, or TOML if its name ends with `.toml`.
 

@@ -2,69 +2,35 @@
 
 from __future__ import annotations
 
-import base64
 import contextlib
-import hashlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qs, urlsplit
 
 import httpx
 from aiohttp import WSMsgType, web
 from cryptography.fernet import Fernet
 from dask_gateway_server.models import ClusterStatus
-from jupyterhub.httpclient import JupyterHubHTTPClient
-from jupyterhub.services.auth import HubOAuth
 
+from server.fake_hub import SCOPE, FakeHub
 from yarnhub.server.dask_gateway.browser_login import BrowserLogin
 from yarnhub.server.dask_gateway.dashboards import Dashboards
 from yarnhub.server.dask_gateway.identities import HubIdentities
 from yarnhub.server.dask_gateway.relay import Relay
+from yarnhub.server.hub.api import HubAddress
+from yarnhub.server.hub.login import HubLogin
+from yarnhub.server.hub.oauth import HubOAuth, OAuthClient
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
 PREFIX = "/services/dask-gateway/"
-SCOPE = "access:services!service=dask-gateway"
-
-
-@dataclass
-class FakeHub:
-    """What a hub answers; `tests/hub/test_dask.py` has a real one."""
-
-    users: dict[str, str] = field(default_factory=lambda: {"a": "alice", "b": "bob"})
-    """By token."""
-    scopes: dict[str, list[str]] = field(default_factory=dict)
-    challenges: dict[str, str] = field(default_factory=dict)
-    """Of logins that have begun, by the code."""
-    broken: bool = False
-
-    async def user(self, request: web.Request) -> web.Response:
-        if self.broken:
-            return web.Response(status=500)
-        token = request.headers["Authorization"].removeprefix("token ")
-        name = self.users.get(token)
-        if name is None:
-            return web.json_response({"message": "Forbidden"}, status=403)
-        kind = "service" if name.startswith("service:") else "user"
-        scopes = self.scopes.get(token, [SCOPE])
-        return web.json_response({"kind": kind, "name": name, "scopes": scopes, "groups": []})
-
-    async def token(self, request: web.Request) -> web.Response:
-        form = await request.post()
-        digest = hashlib.sha256(str(form["code_verifier"]).encode()).digest()
-        challenge = base64.urlsafe_b64encode(digest).decode().rstrip("=")
-        if self.challenges.pop(str(form["code"]), None) != challenge:
-            return web.json_response({"error": "invalid_grant"}, status=400)
-        return web.json_response({"access_token": str(form["code"])})
-
-    def log_in(self, address: str, token: str) -> str:
-        """What the hub's login does with a user of this token: where it sends the browser."""
-        asked = {name: value for name, (value,) in parse_qs(urlsplit(address).query).items()}
-        assert asked["code_challenge_method"] == "S256"
-        self.challenges[token] = asked["code_challenge"]
-        return f"{asked['redirect_uri']}?code={token}&state={asked['state']}"
+OAUTH = OAuthClient(
+    hub_url="/hub/",
+    client_id="service-dask-gateway",
+    callback=f"{PREFIX}oauth_callback",
+    home=PREFIX,
+)
 
 
 class Dashboard:
@@ -116,7 +82,6 @@ class Served:
     hub: FakeHub
     backend: Backend
     dashboard: Dashboard
-    oauth: Any
     client: httpx.AsyncClient
 
     async def get(self, path: str, token: str = "", **headers: str) -> httpx.Response:
@@ -126,15 +91,11 @@ class Served:
             named["Authorization"] = f"token {token}"
         return await self.client.get(f"{PREFIX}{path}", headers=named)
 
-    def forget(self) -> None:
-        """Have the hub be asked again, as it is after a while."""
-        self.oauth.cache.clear()
-
     async def log_in(self, path: str, token: str) -> httpx.Response:
         """Open a page in a browser, and log in at the hub as the user of a token."""
         to_hub = await self.get(path)
         assert to_hub.status_code == 302
-        return await self.client.get(self.hub.log_in(to_hub.headers["Location"], token))
+        return await self.client.get(self.hub.authorize(to_hub.headers["Location"], token))
 
 
 @contextlib.asynccontextmanager
@@ -146,25 +107,18 @@ async def serving(address: str | None = None) -> AsyncIterator[Served]:
     """
     hub, dashboard = FakeHub(), Dashboard()
     async with contextlib.AsyncExitStack() as stack:
-        of_hub = web.Application()
-        of_hub.add_routes(
-            [web.get("/hub/api/user", hub.user), web.post("/hub/api/oauth2/token", hub.token)]
-        )
-        hub_url = await stack.enter_async_context(_running(of_hub))
+        to_hub = httpx.AsyncClient(transport=httpx.MockTransport(hub.respond))
+        await stack.enter_async_context(to_hub)
         if address is None:
             of_dashboard = web.Application()
             of_dashboard.add_routes([web.get("/{path:.*}", dashboard.show)])
             address = await stack.enter_async_context(_running(of_dashboard))
         backend = Backend(address)
-        oauth = HubOAuth(
-            api_url=f"{hub_url}/hub/api",
-            api_token="service's",
-            access_scopes={SCOPE},
-            base_url=PREFIX,
-            oauth_client_id="service-dask-gateway",
+        of_hub = HubAddress(
+            api_url="http://hub/hub/api", api_token="service", scopes=frozenset({SCOPE})
         )
-        stack.push_async_callback(JupyterHubHTTPClient.loop_instance().close)
-        identities = HubIdentities(oauth, str, {"hdfs"})
+        identities = HubIdentities(HubLogin(of_hub, to_hub, fresh=0), {SCOPE}, str, {"hdfs"})
+        oauth = HubOAuth(of_hub, OAUTH, to_hub)
         login = BrowserLogin(oauth, identities, Fernet.generate_key().decode())
         relay = Relay()
         app = web.Application()
@@ -174,7 +128,7 @@ async def serving(address: str | None = None) -> AsyncIterator[Served]:
         url = await stack.enter_async_context(_running(app))
         client = httpx.AsyncClient(base_url=url, trust_env=False)
         await stack.enter_async_context(client)
-        yield Served(url, hub, backend, dashboard, oauth, client)
+        yield Served(url, hub, backend, dashboard, client)
 
 
 @contextlib.asynccontextmanager

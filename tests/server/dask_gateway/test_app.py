@@ -46,8 +46,8 @@ def test_it_needs_no_configuration(folder: Path) -> None:
     assert app.backend.db_url == "sqlite:///dask_gateway.sqlite"
     assert not app.backend.stop_clusters_on_shutdown
     assert not app.backend.proxy_serves_dashboards
-    assert app.authenticator.hub.oauth_client_id == "service-dask-gateway"
-    assert app.authenticator.hub.access_scopes == {"access:services!service=dask-gateway"}
+    assert app.authenticator.hub.oauth.client_id == "service-dask-gateway"
+    assert app.authenticator.hub.hub.scopes == {"access:services!service=dask-gateway"}
 
 
 def test_the_configuration_wins(folder: Path) -> None:

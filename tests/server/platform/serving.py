@@ -65,7 +65,9 @@ if TYPE_CHECKING:
     from yarnhub.yarn.records.ids import ApplicationAttemptId, ApplicationId
     from yarnhub.yarn.records.resource_manager import GetApplicationsRequest
 
-OAUTH = OAuthClient(hub_url="/", client_id="service-platform", callback="/hub/oauth_callback")
+OAUTH = OAuthClient(
+    hub_url="/", client_id="service-platform", callback="/hub/oauth_callback", home="/hub/"
+)
 DENIED = "org.apache.hadoop.yarn.exceptions.YarnException"
 
 
@@ -353,6 +355,7 @@ async def platform(
             environments=environments,
             environment_calls=Slots("requests for environments", 2, 3),
             starts=Slots("submissions of builds", 1, 2),
+            database=database,
             recorder=UsageRecorder(watch, database, store),
             usage=store,
             usage_of_others=False,

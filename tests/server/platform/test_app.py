@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 from typing import TYPE_CHECKING
 
 import httpx
@@ -53,6 +54,8 @@ HUB = {
         (HUB, {"port": 0, "database": "sqlite:////no/x"}, r"Platform\.database: /no/x cannot"),
         (HUB, {"port": 0, "build_site": "/no/x.yaml"}, r"Platform\.build_site: /no/x\.yaml cannot"),
         (HUB, {"usage_days": 0}, "configuration is not valid"),
+        (HUB, {"port": 0, "metrics_token_file": "/no"}, r"Platform\.metrics_token_file: .*/no"),
+        (HUB, {"port": 0, "spnego_keytab": "/no"}, r"Platform\.spnego_keytab: .*/no"),
     ],
 )
 async def test_what_cannot_work_is_refused_in_words(
@@ -73,6 +76,12 @@ def test_an_unknown_setting_is_named(tmp_path: Path) -> None:
     path.write_text("c.Platform.administrator = {'carol'}\n")
     with pytest.raises(ConfigurationError, match="'administrator'; did you mean administrators"):
         read_config(path, Platform)
+
+
+def test_every_setting_has_its_row() -> None:
+    rows = re.findall(r"^\| (`c\.Platform\..*?`) \|", PAGE.read_text("utf-8"), re.MULTILINE)
+    described = {name for row in rows for name in re.findall(r"`(?:c\.Platform\.)?(\w+)`", row)}
+    assert described == set(Platform.class_trait_names(config=True))
 
 
 def test_the_page_s_url_of_postgresql_is_taken(tmp_path: Path) -> None:

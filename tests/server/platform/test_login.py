@@ -38,8 +38,9 @@ async def test_the_cookie_is_for_this_service_only_and_no_script_reads_it(
         assert "Path=/hub/" in cookie
         assert "SameSite=lax" in cookie
         assert "Secure" not in cookie
-    served.service.is_public_https = True
-    assert "Secure" in (await served.browser().get("/hub/applications")).headers["Set-Cookie"]
+    https = {"X-Forwarded-Proto": "https"}
+    asked = await served.browser().get("/hub/applications", headers=https)
+    assert "Secure" in asked.headers["Set-Cookie"]
 
 
 async def test_a_login_of_another_browser_is_refused(served: Platform) -> None:

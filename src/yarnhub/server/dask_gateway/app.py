@@ -12,7 +12,6 @@ from urllib.parse import urlsplit
 from dask_gateway_server.app import DaskGateway
 from dask_gateway_server.proxy import Proxy
 from dask_gateway_server.routes import default_routes
-from jupyterhub.httpclient import JupyterHubHTTPClient
 from traitlets.config import Config
 
 from yarnhub.base.errors import ConfigurationError
@@ -22,6 +21,7 @@ from yarnhub.server.dask_gateway.browser_login import BrowserLogin
 from yarnhub.server.dask_gateway.dashboards import Dashboards
 from yarnhub.server.dask_gateway.keys import read_keys
 from yarnhub.server.dask_gateway.relay import Relay
+from yarnhub.server.hub.oauth import HubOAuth
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -70,23 +70,18 @@ class HubDaskGateway(DaskGateway):
 
     async def setup(self) -> None:
         """See `DaskGateway.setup`; adds the paths that the hub's proxy passes on."""
-        hub = self.authenticator.hub
-        login = BrowserLogin(hub, self.authenticator.identities, self.keys.cookies)
+        authenticator: HubAuthenticator = self.authenticator
+        hub = authenticator.hub
+        oauth = HubOAuth(hub.hub, hub.oauth, authenticator.to_hub)
+        login = BrowserLogin(oauth, authenticator.identities, self.keys.cookies)
         relay = Relay()
-        prefix: str = hub.base_url
+        prefix = hub.oauth.home
         for each in default_routes:
             self.app.router.add_route(each.method, f"{prefix.rstrip('/')}{each.path}", each.handler)
         self.app.add_routes(Dashboards(prefix, self.backend, login, relay).routes())
         self.app.on_shutdown.append(relay.close_websockets)
         self.app.cleanup_ctx.append(relay.running)
         await super().setup()
-
-    async def cleanup(self) -> None:
-        """See `DaskGateway.cleanup`."""
-        try:
-            await super().cleanup()
-        finally:
-            await JupyterHubHTTPClient.loop_instance().close()
 
     def run_proxy(self) -> None:
         """Replace this process by dask-gateway's proxy, which does not end with the server."""

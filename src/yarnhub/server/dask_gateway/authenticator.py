@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
@@ -13,14 +12,16 @@ from traitlets import Any as AnyTrait
 from traitlets import Set, Unicode
 
 from yarnhub.base.errors import ConfigurationError
-from yarnhub.server.dask_gateway.identities import FRESH, HubIdentities
+from yarnhub.server.dask_gateway.identities import HubIdentities
 from yarnhub.server.hub.environment import read_hub_environment
+from yarnhub.server.hub.login import HubLogin, token_of
 from yarnhub.sessions.users import SERVICE_ACCOUNTS
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
-_TOKEN = re.compile(r"(?:jupyterhub|token|bearer) +([!-~]{1,1000})", re.IGNORECASE)
+    from yarnhub.server.hub.environment import HubEnvironment
+
 _REASON = "yarnhub.reason"
 """The item of a request with the reason of a refusal."""
 
@@ -45,12 +46,22 @@ class HubAuthenticator(Authenticator):
 
     def __init__(self, **settings: Any) -> None:  # Any: traitlets' own
         super().__init__(**settings)
-        self.hub = hub_oauth(os.environ)  # noqa: TID251  # the service's configuration
-        self.identities = HubIdentities(self.hub, self.cluster_user or str, self.denied_users)
+        self.hub = read_hub(os.environ)  # noqa: TID251  # the service's configuration
+        self.to_hub = self.hub.client()
+        self.identities = HubIdentities(
+            HubLogin(self.hub.hub, self.to_hub),
+            self.hub.hub.scopes,
+            self.cluster_user or str,
+            self.denied_users,
+        )
 
     async def setup(self, app: web.Application) -> None:
         """See `Authenticator.setup`."""
         app.middlewares.append(_tell_why)
+
+    async def cleanup(self) -> None:
+        """See `Authenticator.cleanup`."""
+        await self.to_hub.aclose()
 
     async def authenticate_and_handle(
         self, request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -72,7 +83,7 @@ class HubAuthenticator(Authenticator):
             HTTPServiceUnavailable: The hub does not respond.
         """
         try:
-            token = token_of(request)
+            token = token_of(request.headers.get("Authorization", ""))
             identity = None if token is None else await self.identities.of_token(token)
             if identity is None:
                 raise web.HTTPUnauthorized(
@@ -85,14 +96,8 @@ class HubAuthenticator(Authenticator):
         return User(identity.cluster_user, groups=list(identity.groups), admin=identity.admin)
 
 
-def token_of(request: web.Request) -> str | None:
-    """The token in a request's headers; None if there is none."""
-    found = _TOKEN.fullmatch(request.headers.get("Authorization", "").strip())
-    return None if found is None else found[1]
-
-
-def hub_oauth(variables: Mapping[str, str]) -> Any:  # JupyterHub has no types
-    """JupyterHub's client for services.
+def read_hub(variables: Mapping[str, str]) -> HubEnvironment:
+    """The hub of the service.
 
     Args:
         variables: The variables of the service's process.
@@ -100,24 +105,13 @@ def hub_oauth(variables: Mapping[str, str]) -> Any:  # JupyterHub has no types
     Raises:
         ConfigurationError: It is not a service of a hub.
     """
-    from jupyterhub.services.auth import HubOAuth
-
     environment = read_hub_environment(variables)
     if environment is None or not environment.prefix:
         raise ConfigurationError(
             "set JUPYTERHUB_API_URL, JUPYTERHUB_API_TOKEN and JUPYTERHUB_SERVICE_PREFIX: this "
             "command is a service of JupyterHub"
         )
-    prefix = environment.prefix.rstrip("/") + "/"
-    name = variables.get("JUPYTERHUB_SERVICE_NAME", "")
-    return HubOAuth(
-        api_url=environment.hub.api_url,
-        api_token=environment.hub.api_token,
-        access_scopes=set(environment.hub.scopes),
-        base_url=prefix,
-        oauth_client_id=variables.get("JUPYTERHUB_CLIENT_ID") or f"service-{name}",
-        cache_max_age=FRESH,
-    )
+    return environment
 
 
 @web.middleware

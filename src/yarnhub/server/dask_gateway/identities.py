@@ -4,23 +4,19 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from aiohttp import web
-from tornado.web import HTTPError
 
-from yarnhub.base.deadline import Deadline
-from yarnhub.base.errors import DeadlineExceededError
 from yarnhub.base.foreign_text import clean_and_cut
+from yarnhub.server.hub.api import HubUnavailableError
 from yarnhub.sessions.users import DeniedUserError, InvalidUserError, check_user
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
-FRESH = 30
-"""Seconds for which the hub's answer is used: a revoked token works for so long."""
-_DEADLINE = 10.0
-"""Seconds for the hub to respond."""
+    from yarnhub.server.hub.login import HubLogin, TokenOwner
+
 _log = logging.getLogger(__name__)
 
 
@@ -45,62 +41,57 @@ class HubIdentities:
     """Looks up users by tokens.
 
     Args:
-        hub: JupyterHub's `HubAuth`, which keeps answers for `FRESH` seconds.
+        login: Looks up who tokens belong to.
+        scopes: A token has to have one of them.
         cluster_user: The cluster's name of a user of the hub.
         denied: Users of the cluster who cannot have Dask clusters.
     """
 
     def __init__(
         self,
-        hub: Any,  # JupyterHub has no types
+        login: HubLogin,
+        scopes: Collection[str],
         cluster_user: Callable[[str], str],
         denied: Collection[str],
     ) -> None:
-        self._hub = hub
+        self._login = login
+        self._scopes = scopes
         self._cluster_user = cluster_user
         self._denied = denied
 
-    async def of_token(self, token: str, session: str = "") -> Identity | None:
+    async def of_token(self, token: str) -> Identity | None:
         """The user of a token; None if the hub does not accept it.
-
-        Args:
-            token: The token.
-            session: The browser's session at the hub.
 
         Raises:
             HTTPForbidden: The token, or the user, has no access to this service.
             HTTPServiceUnavailable: The hub does not respond.
         """
         try:
-            async with Deadline(_DEADLINE, f"no response within {_DEADLINE:g} s"):
-                model = await self._hub.user_for_token(token, session_id=session, sync=False)
-        except (HTTPError, DeadlineExceededError) as error:
+            owner = await self._login.owner(token)
+        except HubUnavailableError as error:
             _log.warning("a token could not be checked: %s", error)
             reason = "JupyterHub could not check the token. Try again later."
             raise web.HTTPServiceUnavailable(reason=reason) from error
-        return None if model is None else self._allowed(model)
+        return None if owner is None else self._allowed(owner)
 
-    def _allowed(self, model: dict[str, Any]) -> Identity:
-        """The user of the hub's answer, if it has access."""
-        name = str(model.get("name"))
-        who = clean_and_cut(name, lines=False)
-        if model.get("kind") != "user":
+    def _allowed(self, owner: TokenOwner) -> Identity:
+        """The owner of a token, if it has access."""
+        if not owner.is_user:
             raise web.HTTPForbidden(reason="Only users of JupyterHub can have Dask clusters.")
-        if not self._hub.check_scopes(self._hub.access_scopes, model):
-            needed = " or ".join(sorted(self._hub.access_scopes))
-            _log.warning("a token of %s does not have the scope %s", who, needed)
+        if not owner.has_access:
+            needed = " or ".join(sorted(self._scopes))
             raise web.HTTPForbidden(reason=f"The token does not have the scope {needed}.")
-        cluster_user = self._cluster_user(name)
+        cluster_user = self._cluster_user(owner.name)
         try:
             check_user(cluster_user, self._denied)
         except (DeniedUserError, InvalidUserError) as error:
-            _log.warning("%s is refused: %s", who, error)
+            _log.warning("%s is refused: %s", clean_and_cut(owner.name, lines=False), error)
             raise web.HTTPForbidden(
                 reason="Dask clusters are not started for this user of the cluster."
             ) from error
         return Identity(
-            name=name,
+            name=owner.name,
             cluster_user=cluster_user,
-            groups=tuple(map(str, model.get("groups") or ())),
-            admin=bool(model.get("admin")),
+            groups=owner.groups,
+            admin=owner.is_administrator,
         )

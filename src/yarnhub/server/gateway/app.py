@@ -18,7 +18,6 @@ from jupyter_client.kernelspec import KernelSpecManager
 
 from yarnhub.base.background import BackgroundTasks
 from yarnhub.base.errors import ConfigurationError
-from yarnhub.base.files import read_regular
 from yarnhub.client.access.settings import Settings
 from yarnhub.integrations.kernels.container_kernel import is_for_containers
 from yarnhub.integrations.kernels.websocket import PatientConnection
@@ -56,7 +55,6 @@ RESTARTED = 1012
 """RFC 6455's registry: the service restarts. Clients connect again."""
 _CHECK = 60.0
 """Seconds between two checks whether the tokens of open websockets were revoked."""
-_MAX_TOKEN = 4096
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,7 +103,7 @@ async def serve(
     if traits.spnego_keytab:
         _init_spnego(traits, environment)
     tls = _tls(traits, hub)
-    metrics_token = _metrics_token(traits)
+    metrics_token = traits.metrics_token()
     folder = _state_folder(traits)
     if holder is None:
         settings = _settings(traits, environment)
@@ -297,18 +295,6 @@ def _init_spnego(traits: KernelGateway, environment: Mapping[str, str]) -> None:
         init_kerberos(environment, traits.spnego_keytab, hostname=traits.spnego_host or None)
     except (OSError, ValueError, ImportError) as error:
         raise ConfigurationError(f"KernelGateway.spnego_keytab: {error}") from error
-
-
-def _metrics_token(traits: KernelGateway) -> str:
-    if not traits.metrics_token_file:
-        return ""
-    try:
-        token = read_regular(Path(traits.metrics_token_file), _MAX_TOKEN).decode().strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigurationError(f"KernelGateway.metrics_token_file: {error}") from error
-    if not token:
-        raise ConfigurationError("KernelGateway.metrics_token_file: the file is empty")
-    return token
 
 
 def _tls(traits: KernelGateway, hub: HubEnvironment | None) -> ssl.SSLContext | None:

@@ -24,11 +24,11 @@ from tornado import web
 
 from yarnhub import __version__
 from yarnhub.server.gateway.identity import is_cross_site
-from yarnhub.server.gateway.metrics import may_read_metrics
 from yarnhub.server.gateway.shown_kernelspecs import is_shown
 from yarnhub.server.gateway.start_request import InvalidRequestBodyError, read_start_request
 from yarnhub.server.gateway.user_kernels import UserKernels
 from yarnhub.server.gateway.user_kernelspecs import UserKernelspecs
+from yarnhub.server.metrics_access import REFUSAL, may_read_metrics
 
 if TYPE_CHECKING:
     from yarnhub.server.gateway.identity import Identity
@@ -204,9 +204,9 @@ class MetricsHandler(UserHandler, APIHandler):
     @allow_unauthenticated
     def get(self) -> None:
         """Answer with all metrics."""
-        service = self.service
-        if not may_read_metrics(self.request, service.metrics_token):
-            raise web.HTTPError(403, "Metrics are only available on this host, or with their token")
+        service, request = self.service, self.request
+        if not may_read_metrics(request.headers, request.remote_ip, service.metrics_token):
+            raise web.HTTPError(403, REFUSAL)
         self.finish(service.metrics.text(), set_content_type=service.metrics.content_type)
 
 

@@ -7,7 +7,6 @@ import grp
 import logging
 import os
 import pwd
-import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -18,7 +17,7 @@ from tornado import web
 from yarnhub.integrations.tornado_login import KerberosAuthMixin
 from yarnhub.server.hub.api import HubUnavailableError
 from yarnhub.server.hub.limit_groups import LimitGroups
-from yarnhub.server.hub.login import FRESH, MAX_KEPT
+from yarnhub.server.hub.login import FRESH, MAX_KEPT, token_of
 from yarnhub.server.hub.lookup_cache import LookupCache
 from yarnhub.sessions.users import DeniedUserError, InvalidUserError, check_user
 
@@ -28,8 +27,6 @@ if TYPE_CHECKING:
     from yarnhub.server.hub.login import HubLogin
 
 _log = logging.getLogger(__name__)
-
-_TOKEN = re.compile(r"(?:token|bearer) +([!-~]{1,1000})", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,11 +121,9 @@ class GatewayIdentityProvider(IdentityProvider):
         return User(username=identity.name)
 
     async def _identity(self, handler: Any) -> Identity | None:
-        found = _TOKEN.fullmatch(handler.request.headers.get("Authorization", "").strip())
-        token = ""
+        token = token_of(handler.request.headers.get("Authorization", ""))
         name: str | None = None
-        if self._hub is not None and found is not None:
-            token = found[1]
+        if self._hub is not None and token is not None:
             name = await self._hub.user(token)
         elif self._kerberos:
             name = KerberosAuthMixin.get_current_user_kerberos(handler)
@@ -140,7 +135,7 @@ class GatewayIdentityProvider(IdentityProvider):
             name=name,
             cluster_user=cluster_user,
             groups=await self.groups(name) if self._with_groups else frozenset(),
-            token=token,
+            token=token or "",
         )
 
     async def groups(self, name: str) -> frozenset[str]:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import hmac
-import ipaddress
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import prometheus_client
 from prometheus_client.core import GaugeMetricFamily
@@ -15,8 +13,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
 _BUCKETS = (0.5, 1, 2, 3, 5, 8, 13, 20, 30, 60, 120, 300, 600, 1800)
-_FORWARDED = ("Forwarded", "X-Forwarded-For", "X-Real-IP", "Via")
-"""Headers of proxies, whose own address says nothing about the client's."""
 
 
 class Metrics:
@@ -86,24 +82,3 @@ class _States(Collector):
         for state, number in sorted(Counter(self._states()).items()):
             family.add_metric([state], number)
         yield family
-
-
-def may_read_metrics(request: Any, token: str) -> bool:
-    """Whether a request can read the metrics.
-
-    Args:
-        request: tornado's.
-        token: The one for metrics; empty if there is none.
-    """
-    given = request.headers.get("Authorization", "")
-    if token:
-        return any(
-            hmac.compare_digest(given.encode(), f"{scheme} {token}".encode())
-            for scheme in ("token", "Bearer")
-        )
-    if any(name in request.headers for name in _FORWARDED):
-        return False
-    try:
-        return ipaddress.ip_address(request.remote_ip).is_loopback
-    except ValueError:
-        return False

@@ -8,9 +8,10 @@ from traitlets import Bool, Dict, Integer, List, Set, Unicode
 
 from yarnhub.base.errors import ConfigurationError, SpecError
 from yarnhub.database import limits_setting
-from yarnhub.server.configuration import ClusterLogin, configured
+from yarnhub.server.configuration import ClusterLogin, TicketLogin, configured
 from yarnhub.server.gateway.environment_kernelspecs import check_site
 from yarnhub.server.gateway.kernelspec_policy import Audience, KernelspecPolicy
+from yarnhub.server.metrics_access import MetricsAccess
 from yarnhub.sessions.limited_kinds import KERNELS
 from yarnhub.sessions.limits import Limits, limits_from_settings
 from yarnhub.sessions.users import SERVICE_ACCOUNTS
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from yarnhub.sessions.shared_limits import SharedLimits
 
 
-class KernelGateway(ClusterLogin):
+class KernelGateway(ClusterLogin, MetricsAccess, TicketLogin):
     """The settings of the service. All limits are off by default.
 
     Idle kernels are culled by Jupyter Server: `c.MappingKernelManager.cull_idle_timeout`.
@@ -58,14 +59,6 @@ class KernelGateway(ClusterLogin):
         "", help="The host name at which containers reach this process. By default this host's."
     ).tag(config=True)
 
-    spnego_keytab = Unicode(
-        "",
-        help="""The keytab with the key of `HTTP/<host>`. If set, users can authenticate with
-        Kerberos tickets.""",
-    ).tag(config=True)
-    spnego_host = Unicode(
-        "", help="The host name in the principal `HTTP/<host>`. By default this host's."
-    ).tag(config=True)
     denied_users = Set(
         Unicode(),
         default_value=SERVICE_ACCOUNTS,
@@ -122,11 +115,6 @@ class KernelGateway(ClusterLogin):
 
     audit_log = Unicode(
         "", help="The file for the audit log. By default `audit.jsonl` in `folder`."
-    ).tag(config=True)
-    metrics_token_file = Unicode(
-        "",
-        help="""A file with the token for `/metrics`. Without it, metrics are only available on
-        this host.""",
     ).tag(config=True)
 
     def limits(self) -> Limits:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+import httpx
+
 from yarnhub.base.errors import ConfigurationError
 from yarnhub.server.hub.api import HubAddress
 from yarnhub.server.hub.oauth import OAuthClient
@@ -26,7 +28,6 @@ class HubEnvironment:
         ip: The address to listen on; empty if the hub does not set it.
         port: The port to listen on.
         prefix: What all paths start with; empty if the hub does not set it.
-        is_public_https: Whether browsers use HTTPS; None if the hub does not set it.
         client_tls: For requests to the hub, with `internal_ssl`.
         server_tls: For requests from the hub's proxy, with `internal_ssl` and a URL with HTTPS.
     """
@@ -36,9 +37,12 @@ class HubEnvironment:
     ip: str = ""
     port: int = 0
     prefix: str = ""
-    is_public_https: bool | None = None
     client_tls: ssl.SSLContext | None = None
     server_tls: ssl.SSLContext | None = None
+
+    def client(self) -> httpx.AsyncClient:
+        """A client for requests to the hub; the caller closes it."""
+        return httpx.AsyncClient(verify=self.client_tls or True, trust_env=False)
 
 
 def read_hub_environment(variables: Mapping[str, str]) -> HubEnvironment | None:
@@ -69,7 +73,6 @@ def read_hub_environment(variables: Mapping[str, str]) -> HubEnvironment | None:
         ip=url.hostname or "",
         port=port,
         prefix=prefix,
-        is_public_https=_is_public_https(environment),
         client_tls=client_tls,
         server_tls=None if url.scheme == "http" else server_tls,
     )
@@ -99,12 +102,14 @@ def _scopes(environment: Mapping[str, str]) -> frozenset[str]:
 def _oauth(environment: Mapping[str, str], prefix: str) -> OAuthClient:
     """The service as a client of the hub; the defaults are those of JupyterHub's `HubOAuth`."""
     base = (environment.get("JUPYTERHUB_BASE_URL", "") or "/").rstrip("/")
+    home = f"{prefix.rstrip('/')}/"
     name = environment.get("JUPYTERHUB_SERVICE_NAME", "")
     return OAuthClient(
         hub_url=f"{environment.get('JUPYTERHUB_HOST', '')}{base}/hub/",
         client_id=environment.get("JUPYTERHUB_CLIENT_ID", "") or f"service-{name}",
-        callback=environment.get("JUPYTERHUB_OAUTH_CALLBACK_URL", "")
-        or f"{prefix.rstrip('/')}/oauth_callback",
+        callback=environment.get("JUPYTERHUB_OAUTH_CALLBACK_URL", "") or f"{home}oauth_callback",
+        home=home,
+        is_public_https=_is_public_https(environment),
     )
 
 

@@ -1,5 +1,8 @@
 """Users who log in with a browser: JupyterHub's OAuth, as services use it.
 
+A login that has begun is in a cookie, so that it costs the service no memory, and a restart does
+not interrupt it: `HubOAuth` says which one to set, and any web framework sets it.
+
 Source: JupyterHub's documentation, "Using JupyterHub's OAuth"; RFC 6749, section 4.1; RFC 7636.
 """
 
@@ -8,8 +11,10 @@ from __future__ import annotations
 import asyncio
 import base64
 import hashlib
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+import re
+import secrets
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal, TypedDict
 from urllib.parse import urlencode
 
 import httpx
@@ -19,8 +24,20 @@ from yarnhub.base.errors import YarnhubError
 from yarnhub.server.hub.api import HubUnavailableError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from yarnhub.server.hub.api import HubAddress
 
+LOGIN = 600
+"""Seconds that a login can take."""
+LOGGED_IN = 14 * 24 * 3600
+"""Seconds after which a browser logs in again, as with JupyterHub's own cookies; its token may end
+earlier."""
+_COOKIE = "yarnhub-login-"
+"""The beginning of the names of the cookies of logins that have begun, one for each tab."""
+_MAX_PAGE = 2000
+"""Characters of an address in a cookie, which has at most 4096."""
+_PATH = re.compile(r"[^\x00-\x20\\]*")
 _DEADLINE = 10.0
 """Seconds for the hub to respond."""
 _AT_ONCE = 10
@@ -28,7 +45,7 @@ _AT_ONCE = 10
 
 
 class LoginRefusedError(YarnhubError):
-    """The hub does not accept a login: its code is too old, or was used before."""
+    """A login was not begun in this browser, or the hub does not accept its code."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,11 +56,54 @@ class OAuthClient:
         hub_url: The URL or path of the hub as browsers reach it, with a slash at its end.
         client_id: The id of the service.
         callback: The URL or path at which the hub sends browsers back.
+        home: The path of the service, with a slash at its end; all of its pages are below it.
+        is_public_https: Whether browsers use HTTPS; None if only the hub's proxy knows.
     """
 
     hub_url: str
     client_id: str
     callback: str
+    home: str
+    is_public_https: bool | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BegunLogin:
+    """A login that has begun.
+
+    Attributes:
+        url: Where the browser logs in.
+        cookie: The name of the cookie to set, for `LOGIN` seconds.
+        value: Its value, with which only this browser can finish the login.
+    """
+
+    url: str
+    cookie: str
+    value: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FinishedLogin:
+    """A login that the hub has accepted.
+
+    Attributes:
+        token: The user's token of the hub.
+        page: The address of the page that the browser has requested, without a host.
+        cookie: The name of the cookie to delete.
+    """
+
+    token: str = field(repr=False)
+    page: str
+    cookie: str
+
+
+class CookieOptions(TypedDict):
+    """How cookies are set and deleted: arguments of the methods of web frameworks."""
+
+    path: str
+    secure: bool
+    httponly: bool
+    samesite: Literal["lax"]
 
 
 class HubOAuth:
@@ -66,13 +126,14 @@ class HubOAuth:
         """The hub as browsers reach it, with a slash at its end."""
         return self._oauth.hub_url
 
-    def authorization_url(self, state: str, verifier: str) -> str:
-        """Where a browser logs in.
+    def begin(self, page: str) -> BegunLogin:
+        """Begin a login.
 
         Args:
-            state: What the hub gives back with the code.
-            verifier: A secret that `token` needs, too.
+            page: The address of the page that the browser has requested, without a host. It comes
+                back to it, without the query or to `home` if the address is too long.
         """
+        state, verifier = secrets.token_urlsafe(16), secrets.token_urlsafe(48)
         digest = hashlib.sha256(verifier.encode()).digest()
         challenge = base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
         query = {
@@ -83,19 +144,53 @@ class HubOAuth:
             "code_challenge": challenge,
             "code_challenge_method": "S256",
         }
-        return f"{self._oauth.hub_url}api/oauth2/authorize?{urlencode(query)}"
+        pages = (page, page.partition("?")[0], self._oauth.home)
+        kept = f"{verifier} {next(each for each in pages if len(each) <= _MAX_PAGE)}"
+        return BegunLogin(
+            url=f"{self._oauth.hub_url}api/oauth2/authorize?{urlencode(query)}",
+            cookie=_COOKIE + state,
+            value=base64.urlsafe_b64encode(kept.encode()).decode(),
+        )
 
-    async def token(self, code: str, verifier: str) -> str:
-        """The user's token for a code. A code can be used once, even if this is cancelled.
+    async def finish(self, code: str, state: str, cookies: Mapping[str, str]) -> FinishedLogin:
+        """Finish a login. A code can be used once, even if this is cancelled.
 
         Args:
             code: What the hub has sent with the browser.
-            verifier: The secret of `authorization_url`.
+            state: The same: which login it is for.
+            cookies: The browser's.
 
         Raises:
-            LoginRefusedError: The code is not valid.
+            LoginRefusedError: The login was not begun in this browser, or the code is not valid.
             HubUnavailableError: The hub does not respond, or not as it should.
         """
+        cookie = _COOKIE + state
+        try:
+            kept = base64.urlsafe_b64decode(cookies.get(cookie, "")).decode()
+            verifier, page = kept.split(" ", 1)
+        except ValueError as error:
+            raise LoginRefusedError(
+                "This login was begun in another browser, or more than 10 minutes ago. Try again."
+            ) from error
+        if not page.startswith(self._oauth.home) or not _PATH.fullmatch(page):
+            page = self._oauth.home
+        token = await self._token(code, verifier)
+        return FinishedLogin(token=token, page=page, cookie=cookie)
+
+    def cookie_options(self, headers: Mapping[str, str]) -> CookieOptions:
+        """How to set the cookies of a browser, for this service only.
+
+        Args:
+            headers: The headers of its request.
+        """
+        is_https = self._oauth.is_public_https
+        if is_https is None:
+            forwarded = headers.get("X-Forwarded-Proto", "").split(",")[0]
+            is_https = forwarded.strip().lower() == "https"
+        return {"path": self._oauth.home, "secure": is_https, "httponly": True, "samesite": "lax"}
+
+    async def _token(self, code: str, verifier: str) -> str:
+        """The user's token for a code."""
         url = f"{self._hub.api_url.rstrip('/')}/oauth2/token"
         form = {
             "client_id": self._oauth.client_id,

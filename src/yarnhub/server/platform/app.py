@@ -6,12 +6,12 @@ import asyncio
 import contextlib
 import logging
 import signal
+import socket
 import time
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import httpx
 import uvicorn
 from fastapi import FastAPI
 from starlette.routing import Match, Mount
@@ -26,6 +26,7 @@ from yarnhub.database.limits import LimitStore
 from yarnhub.database.location import Location
 from yarnhub.database.usage import UsageStore
 from yarnhub.environments.local_build.site import read_site_file
+from yarnhub.hadoop.security.acceptor import TicketAcceptor
 from yarnhub.server.audit import AuditLog
 from yarnhub.server.configuration import configured
 from yarnhub.server.hub.environment import read_hub_environment
@@ -42,11 +43,14 @@ from yarnhub.server.platform import (
     health,
     limits,
     logs,
+    metrics,
     servers,
     usage,
 )
 from yarnhub.server.platform.browser_sessions import Sessions
 from yarnhub.server.platform.build_limits import BuildLimits
+from yarnhub.server.platform.metrics import Measured, Metrics
+from yarnhub.server.platform.negotiation import Negotiated, Negotiation
 from yarnhub.server.platform.pages import app as pages
 from yarnhub.server.platform.problems import add_handlers, problem
 from yarnhub.server.platform.service import Service, Slots
@@ -62,7 +66,6 @@ from yarnhub.watch.views import Views
 from yarnhub.watch.visibility import AccessList
 
 if TYPE_CHECKING:
-    import socket
     import ssl
     from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
     from typing import NoReturn
@@ -76,8 +79,10 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-VERSION = "/api/v1"
 _MAX_CONNECTIONS = 1000
+_MAX_HEADERS = 72 * 1024
+"""Bytes of the headers of a request. A ticket of Active Directory lists all groups of its user, in
+48 000 bytes at most by default (MaxTokenSize), of which base64 makes 64 000."""
 _IDLE = 75
 """Seconds for which a connection without requests stays open."""
 _STOP = 25
@@ -106,16 +111,20 @@ def application(service: Service) -> FastAPI:
         description=description.DESCRIPTION,
         openapi_tags=description.TAGS,
         generate_unique_id_function=description.name_of,
-        openapi_url=f"{prefix}{VERSION}/openapi.json",
+        openapi_url=f"{prefix}{description.VERSION}/openapi.json",
         docs_url=None,  # their scripts are on another server
         redoc_url=None,
         redirect_slashes=False,  # the proxy's address and https would be lost
     )
     app.state.service = service
+    app.state.metrics = Metrics(service)
+    app.add_middleware(Negotiated)
+    app.add_middleware(Measured, metrics=app.state.metrics)
     add_handlers(app)
-    app.include_router(health.router, prefix=prefix)
+    for each in (health, metrics):
+        app.include_router(each.router, prefix=prefix)
     for each in (applications, logs, environments, builds, servers, limits, cluster, usage):
-        app.include_router(each.router, prefix=f"{prefix}{VERSION}")
+        app.include_router(each.router, prefix=f"{prefix}{description.VERSION}")
     description.describe(app)
     app.router.routes.append(_Rest(f"{prefix}/api", _no_such_path))
     app.router.routes.append(_Rest(prefix, pages.application(service)))
@@ -156,17 +165,17 @@ async def open_service(
         source: What the watch asks; by default the ResourceManager.
 
     Raises:
-        ConfigurationError: The database or the site of builds cannot be used. A database that does
-            not respond may do so later.
+        ConfigurationError: The database or a file of the settings cannot be used. A database that
+            does not respond may do so later.
     """
+    metrics_token, acceptor = traits.metrics_token(), _acceptor(traits)
     site = await asyncio.to_thread(_build_site, traits.build_site)
     with _of_database():
         location = Location.parse(traits.database)
-    verify: Any = True if hub.client_tls is None else hub.client_tls  # httpx's union
     # With Kerberos, its own login would have the rights of an administrator.
     own = {settings.user_name} if settings.secure else set()
     async with (
-        httpx.AsyncClient(verify=verify, trust_env=False) as to_hub,
+        hub.client() as to_hub,
         Client(settings) as client,
         Database(location) as database,
         BackgroundTasks() as tasks,
@@ -182,13 +191,19 @@ async def open_service(
         current_limits = SharedLimits(lambda: contextlib.nullcontext(limit_store.read))
         await current_limits.start(tasks)
         login = HubLogin(hub.hub, to_hub)
+        viewers = Viewers(
+            login,
+            cluster_user=traits.cluster_user or str,
+            denied=traits.denied_users | own,
+            with_groups=bool(traits.administrator_groups),
+        )
         yield Service(
             client=lambda name: Client(settings.acting_for(name)),
-            viewers=Viewers(
-                login,
-                cluster_user=traits.cluster_user or str,
-                denied=traits.denied_users | own,
-                with_groups=bool(traits.administrator_groups),
+            viewers=viewers,
+            negotiation=(
+                Negotiation(acceptor, settings.configuration, viewers)
+                if acceptor is not None
+                else None
             ),
             administrators=AccessList(
                 frozenset(traits.administrators), frozenset(traits.administrator_groups)
@@ -203,6 +218,7 @@ async def open_service(
             environments=ClusterEnvironments(settings, site),
             environment_calls=Slots("requests for environments", *ENVIRONMENT_CALLS),
             starts=Slots("submissions of builds", *STARTS),
+            database=database,
             recorder=recorder,
             usage=store,
             usage_of_others=traits.usage_of_others,
@@ -216,8 +232,19 @@ async def open_service(
             oauth=HubOAuth(hub.hub, hub.oauth, to_hub),
             sessions=Sessions(time.monotonic),
             prefix=hub.prefix.rstrip("/"),
-            is_public_https=hub.is_public_https,
+            metrics_token=metrics_token,
         )
+
+
+def _acceptor(traits: Platform) -> TicketAcceptor | None:
+    """What accepts users' tickets; None if users have none."""
+    if not traits.spnego_keytab:
+        return None
+    host = traits.spnego_host or socket.gethostname()
+    try:
+        return TicketAcceptor(traits.spnego_keytab, host=host)
+    except (OSError, ValueError, ImportError) as error:
+        raise ConfigurationError(f"Platform.spnego_keytab: {error}") from error
 
 
 def _build_site(file: str) -> BuildSite | None:
@@ -317,6 +344,7 @@ async def serving(
         proxy_headers=False,
         server_header=False,
         limit_concurrency=_MAX_CONNECTIONS,
+        h11_max_incomplete_event_size=_MAX_HEADERS,
         timeout_keep_alive=_IDLE,
         timeout_graceful_shutdown=_STOP,
         ssl_context_factory=None if tls is None else lambda _config, _default: tls,

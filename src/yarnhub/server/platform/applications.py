@@ -14,7 +14,7 @@ from yarnhub.server.platform.bodies import read_document
 from yarnhub.server.platform.description import COMMON, problem_response, problems
 from yarnhub.server.platform.documents import ApplicationPage, ExplainedApplication, Move, State
 from yarnhub.server.platform.problems import in_public, problem
-from yarnhub.server.platform.service import IdentityOf, ServiceOf  # noqa: TC001
+from yarnhub.server.platform.service import IdentityOf, ServiceOf, StreamKind
 from yarnhub.watch.kinds import Kind
 from yarnhub.watch.views import Column, View
 from yarnhub.yarn.records.applications import YarnApplicationState
@@ -109,7 +109,7 @@ async def count_stream(service: ServiceOf, identity: IdentityOf) -> AsyncIterato
     Raises:
         HTTPException: Too many are open.
     """
-    with service.streams.take(identity.name):
+    with service.streams.take(identity.name, StreamKind.EVENTS):
         yield
 
 
@@ -120,7 +120,6 @@ async def count_stream(service: ServiceOf, identity: IdentityOf) -> AsyncIterato
     dependencies=[Depends(count_stream)],
 )
 async def follow_applications(
-    request: Request,
     service: ServiceOf,
     identity: IdentityOf,
     since: Annotated[int | None, Query(ge=0)] = None,
@@ -134,10 +133,9 @@ async def follow_applications(
     """
     if last_event_id.isascii() and last_event_id.isdecimal():
         since = int(last_event_id)
-    authorization = request.headers.get("Authorization", "")
     async with contextlib.aclosing(service.watch.changes(since)) as changes:
         async for each in changes:
-            if not await service.viewers.are_still(authorization, identity):
+            if not await service.viewers.are_still(identity):
                 return
             failure = service.watch.freshness.failure
             event = {

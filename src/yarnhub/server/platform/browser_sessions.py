@@ -13,11 +13,11 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from yarnhub.server.hub.oauth import LOGGED_IN
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-LIFETIME = 14 * 24 * 3600.0
-"""Seconds after which a browser logs in again, as with JupyterHub's own cookies."""
 MAX_OF_USER = 20
 """Browsers of one user; the one that logged in first is logged out."""
 
@@ -93,4 +93,4 @@ class Sessions:
                 del self._of_user[found.user]
 
     def _is_old(self, session: Session) -> bool:
-        return self._clock() - session.began > LIFETIME
+        return self._clock() - session.began > LOGGED_IN

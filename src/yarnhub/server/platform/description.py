@@ -15,11 +15,13 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
     from fastapi.routing import APIRoute
 
+VERSION = "/api/v1"
+"""Where the API is, below the prefix of the service."""
 TITLE = "yarnhub"
 SUMMARY = "What runs on the cluster, and what has run."
 DESCRIPTION = """\
 Send a token of JupyterHub with each request, as `Authorization: Bearer TOKEN`; only the health and
-this document need none.
+this document need none. Some services accept a Kerberos ticket instead (`Negotiate`).
 
 Errors are `application/problem+json` (RFC 9457): `detail` has the reason, in words for users. A
 request that is refused with 429, 502 or 503 can be sent again later. Times are ISO 8601 in UTC,

@@ -26,8 +26,7 @@ _OLD = 60.0
 async def check_health(service: ServiceOf, response: Response) -> Health:
     """Say whether the cluster and the database of the service respond: 503 if one does not."""
     freshness = service.watch.freshness
-    age = service.clock() - (freshness.looked or 0) / 1000
-    cluster = freshness.failure is None and age < _OLD
+    cluster = freshness.failure is None and service.age(freshness.looked) < _OLD
     database = service.recorder.failure is None
     works = cluster and database
     response.status_code = 200 if works else 503

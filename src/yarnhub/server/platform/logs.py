@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator  # noqa: TC003  # FastAPI reads them
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
-from fastapi import APIRouter, Depends, Header, HTTPException, Path, Query, Request, Response
+from fastapi import APIRouter, Depends, Header, HTTPException, Path, Query, Response
 from fastapi.sse import KEEPALIVE_COMMENT, format_sse_event
 
 from yarnhub.base.deadline import Deadline
@@ -22,7 +22,7 @@ from yarnhub.server.platform.description import COMMON, problems
 from yarnhub.server.platform.documents import LogFilePage, LogProblem
 from yarnhub.server.platform.log_text import LogText, cut_at_end, cut_at_start
 from yarnhub.server.platform.problems import in_public
-from yarnhub.server.platform.service import IdentityOf, ServiceOf  # noqa: TC001
+from yarnhub.server.platform.service import IdentityOf, ServiceOf, StreamKind
 from yarnhub.server.platform.streamed import Streamed
 from yarnhub.yarn.records.ids import ApplicationId, ContainerId
 
@@ -163,7 +163,7 @@ async def read_log(
     the file. With `Range`, the response is that part of it, up to 1 MiB. `download` is all of it.
     """
     if download:
-        held.enter_context(service.streams.take(identity.name))
+        held.enter_context(service.streams.take(identity.name, StreamKind.LOG_DOWNLOAD))
         with service.calls.take(identity.name):
             async with Deadline(_ASK, _SILENT):
                 logs = await held.enter_async_context(open_logs(service, identity, application_id))
@@ -248,7 +248,6 @@ def response_of(part: Part) -> Response:
     dependencies=[Depends(count_stream)],
 )
 async def follow_log(
-    request: Request,
     application_id: IdText,
     container_id: ContainerText,
     name: NameText,
@@ -268,12 +267,11 @@ async def follow_log(
     """
     if last_event_id.isascii() and last_event_id.isdecimal():
         since = int(last_event_id)
-    authorization = request.headers.get("Authorization", "")
 
     async def may_continue() -> bool:
         if service.watch.is_stopped:
             return False
-        return await service.viewers.are_still(authorization, identity)
+        return await service.viewers.are_still(identity)
 
     opened = open_logs(service, identity, application_id)
     return await follow(opened, container_id, name, since, held, may_continue)

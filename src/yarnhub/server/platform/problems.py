@@ -48,6 +48,7 @@ from yarnhub.server.hub.api import HubUnavailableError
 from yarnhub.server.hub.oauth import LoginRefusedError
 from yarnhub.server.hub.servers import HubRefusedError
 from yarnhub.server.platform.description import PROBLEM
+from yarnhub.server.platform.viewers import UnknownUserError
 from yarnhub.sessions.limits import LimitReachedError
 from yarnhub.sessions.users import DeniedUserError, InvalidUserError
 
@@ -72,6 +73,7 @@ _STATUS: tuple[tuple[type[YarnhubError], int], ...] = (
     (LoginRefusedError, 403),
     (DeniedUserError, 403),
     (InvalidUserError, 403),
+    (UnknownUserError, 403),
     (NoSuchLogError, 404),
     (LogsRemovedError, 404),
     (LogAggregationOffError, 404),

@@ -16,8 +16,10 @@ router = APIRouter(prefix="/servers", tags=["servers"], responses={**COMMON, **p
 async def list_servers(service: ServiceOf, identity: IdentityOf) -> tuple[NotebookServer, ...]:
     """List the user's notebook servers at JupyterHub: the default one, and at most 100 by name.
 
-    The token needs the scope `read:servers`.
+    The token needs the scope `read:servers`. A Kerberos ticket is not enough.
     """
+    if not identity.token:
+        raise HTTPException(403, "Notebook servers are listed with a token of JupyterHub only.")
     with service.server_calls.take(identity.name):
         found = await service.servers.list(identity.token)
     if found is None:

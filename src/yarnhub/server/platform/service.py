@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import enum
+import math
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from yarnhub.client.client import Client
+    from yarnhub.database.connections import Database
     from yarnhub.database.limits import LimitStore
     from yarnhub.database.usage import UsageStore
     from yarnhub.server.audit import AuditLog
@@ -25,6 +28,7 @@ if TYPE_CHECKING:
     from yarnhub.server.hub.servers import HubServers
     from yarnhub.server.platform.browser_sessions import Sessions
     from yarnhub.server.platform.build_limits import BuildLimits
+    from yarnhub.server.platform.negotiation import Negotiation
     from yarnhub.server.platform.usage_recorder import UsageRecorder
     from yarnhub.server.platform.user_environments import UserEnvironments
     from yarnhub.server.platform.viewers import Viewers
@@ -40,6 +44,14 @@ _SCHEME = HTTPBearer(
     description="Or `token` instead of `Bearer`.",
     auto_error=False,
 )
+_NEEDED = "Send a token of JupyterHub that may access this service: Authorization: Bearer TOKEN"
+
+
+class StreamKind(enum.Enum):
+    """What streams are open for."""
+
+    EVENTS = "events"
+    LOG_DOWNLOAD = "log-download"
 
 
 class Slots:
@@ -49,17 +61,26 @@ class Slots:
         what: What is counted, for messages.
         of_user: The most of one user.
         total: The most of all users.
+
+    Attributes:
+        taken: How many are taken, by the name of the user.
+        kinds: The same by what they are taken for.
     """
 
     def __init__(self, what: str, of_user: int, total: int) -> None:
         self.taken: Counter[str] = Counter()
+        self.kinds: Counter[StreamKind | None] = Counter()
         self._what = what
         self._of_user = of_user
         self._total = total
 
     @contextlib.contextmanager
-    def take(self, name: str) -> Iterator[None]:
+    def take(self, name: str, kind: StreamKind | None = None) -> Iterator[None]:
         """Take one for a user.
+
+        Args:
+            name: The user's name.
+            kind: What it is taken for; None if that does not differ.
 
         Raises:
             HTTPException: There are too many.
@@ -68,9 +89,11 @@ class Slots:
         if mine >= self._of_user or total >= self._total:
             raise HTTPException(429, f"{total} {self._what} are open, {mine} of them of {name}")
         self.taken[name] += 1
+        self.kinds[kind] += 1
         try:
             yield
         finally:
+            self.kinds[kind] -= 1
             self.taken[name] -= 1
             if not self.taken[name]:
                 del self.taken[name]
@@ -83,17 +106,19 @@ class Service:
     Attributes:
         client: Opens the cluster as one of its users sees it.
         viewers: Looks up who a request is from.
+        negotiation: The same for requests with Kerberos tickets; None if there are none.
         administrators: Those who see all applications.
         watch: The watch of the ResourceManager.
         cluster: Its nodes and queues.
         views: Pages of its table.
         audit: What was done, and by whom.
         clock: Seconds since 1970.
-        streams: The open streams of events.
+        streams: The open streams of events, and downloads of logs.
         calls: What is being asked of YARN for users.
         environments: The environments of users, and builds of them.
         environment_calls: What is being requested from HDFS of environments.
         starts: The builds that are being submitted.
+        database: The database.
         recorder: Stores usage.
         usage: The stored usage.
         usage_of_others: Whether all users see sums of everybody's usage.
@@ -107,7 +132,7 @@ class Service:
         oauth: Logs browsers in.
         sessions: The browsers that are logged in.
         prefix: What all paths start with, without a slash at its end.
-        is_public_https: Whether browsers use HTTPS; None if only the hub's proxy knows.
+        metrics_token: For reading the metrics; empty if there is none.
     """
 
     client: Callable[[str], Client]
@@ -123,6 +148,7 @@ class Service:
     environments: UserEnvironments
     environment_calls: Slots
     starts: Slots
+    database: Database
     recorder: UsageRecorder
     usage: UsageStore
     usage_of_others: bool
@@ -135,8 +161,9 @@ class Service:
     server_calls: Slots
     oauth: HubOAuth
     sessions: Sessions
+    negotiation: Negotiation | None = None
     prefix: str = ""
-    is_public_https: bool | None = None
+    metrics_token: str = field(default="", repr=False)
     _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
     _rest_until: float = 0.0
 
@@ -154,6 +181,10 @@ class Service:
                 self.views.page(view, first, size)
                 self._rest_until = clock() + 2 * (clock() - began)
         return self.views.page(view, first, size)
+
+    def age(self, moment: int | None) -> float:
+        """Seconds since a time, ms since 1970; infinite if there is none."""
+        return math.inf if moment is None else self.clock() - moment / 1000
 
     def visible(self, report: ApplicationReport, identity: Identity) -> ApplicationReport:
         """What a user can see of an application of the watch."""
@@ -180,12 +211,11 @@ async def identity_of(
         HTTPException: Nobody whom the service knows.
     """
     found = await service.viewers.of(request.headers.get("Authorization", ""))
+    if found is None and service.negotiation is not None:
+        found = await service.negotiation.identity(request)
     if found is None:
-        raise HTTPException(
-            401,
-            "Send a token of JupyterHub that may access this service: Authorization: Bearer TOKEN",
-            headers={"WWW-Authenticate": "Bearer"},
-        )
+        ticket = "" if service.negotiation is None else ", or a Kerberos ticket"
+        raise HTTPException(401, f"{_NEEDED}{ticket}", headers={"WWW-Authenticate": "Bearer"})
     return found
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from traitlets import Bool, Integer, Set, Unicode
 
-from yarnhub.server.configuration import ClusterLogin
+from yarnhub.server.configuration import ClusterLogin, TicketLogin
+from yarnhub.server.metrics_access import MetricsAccess
 from yarnhub.sessions.users import SERVICE_ACCOUNTS
 
 
-class Platform(ClusterLogin):
+class Platform(ClusterLogin, MetricsAccess, TicketLogin):
     """The settings of the service."""
 
     ip = Unicode(

@@ -50,6 +50,7 @@ class UsageRecorder:
 
     Attributes:
         failure: Why the database could not be used when that was last tried; None if it could.
+        stored: Up to when usage is stored, ms since 1970; None before the first time.
     """
 
     def __init__(
@@ -60,6 +61,7 @@ class UsageRecorder:
         options: RecorderOptions | None = None,
     ) -> None:
         self.failure: YarnhubError | None = None
+        self.stored: int | None = None
         self._watch = watch
         self._database = database
         self._store = store
@@ -97,8 +99,10 @@ class UsageRecorder:
                 self._is_open = True
             if self._ledger is None:
                 self._ledger = Ledger(await self._store.load())
-            await self._observe(self._ledger)
-            if not await self._write(self._ledger):
+            looked = await self._observe(self._ledger)
+            if await self._write(self._ledger):
+                self.stored = looked
+            else:
                 _log.warning("another process stores usage, too: counting again")
                 self._ledger = None
             await self._delete()
@@ -109,11 +113,13 @@ class UsageRecorder:
                 _log.info("usage can be stored again")
             self.failure = None
 
-    async def _observe(self, ledger: Ledger) -> None:
+    async def _observe(self, ledger: Ledger) -> int | None:
+        """Count what the watch has seen; returns when it last looked, ms since 1970."""
         looked = self._watch.freshness.looked
         if looked is not None:
             for _ in ledger.observe(list(self._watch.table), looked):
                 await asyncio.sleep(0)
+        return looked
 
     async def _write(self, ledger: Ledger) -> bool:
         """Store all that waits; returns False if another process has stored something."""

@@ -1,15 +1,14 @@
-"""Who a request is from: a token of JupyterHub, and nothing else."""
+"""Who a request is from: the owner of a token of JupyterHub, or of a Kerberos ticket."""
 
 from __future__ import annotations
 
 import asyncio
-import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from yarnhub.base.errors import YarnhubError
 from yarnhub.server.hub.api import HubUnavailableError
-from yarnhub.server.hub.login import FRESH, MAX_KEPT
+from yarnhub.server.hub.login import FRESH, MAX_KEPT, token_of
 from yarnhub.server.hub.lookup_cache import LookupCache
 from yarnhub.sessions.users import check_user
 from yarnhub.watch.visibility import Viewer
@@ -19,7 +18,9 @@ if TYPE_CHECKING:
 
     from yarnhub.server.hub.login import HubLogin
 
-_TOKEN = re.compile(r"(?:token|bearer) +([!-~]{1,1000})", re.IGNORECASE)
+
+class UnknownUserError(YarnhubError):
+    """The owner of a ticket is not a user of the hub."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +30,7 @@ class Identity:
     Attributes:
         name: At the hub.
         viewer: On the cluster, with the groups at the hub if a setting needs them.
-        token: The token of the hub in the request.
+        token: The token of the hub in the request; empty if it has a ticket instead.
     """
 
     name: str
@@ -38,7 +39,7 @@ class Identity:
 
 
 class Viewers:
-    """Looks up users by the tokens in their requests.
+    """Looks up users by what their requests prove.
 
     Args:
         hub: The hub.
@@ -73,14 +74,28 @@ class Viewers:
             DeniedUserError: The user cannot use the service.
             InvalidUserError: The name is not valid for a user of the cluster.
         """
-        found = _TOKEN.fullmatch(authorization.strip())
-        name = await self._hub.user(found[1]) if found is not None else None
-        if found is None or name is None:
-            return None
-        cluster_user = await self._cluster_users.get(name)
-        check_user(cluster_user, self._denied)
-        groups = await self._hub.groups(name) if self._with_groups else frozenset()
-        return Identity(name=name, viewer=Viewer(cluster_user, groups), token=found[1])
+        token = token_of(authorization)
+        return None if token is None else await self._of_token(token)
+
+    async def of_ticket(self, name: str) -> Identity:
+        """The user of the hub with the same name at the hub and on the cluster.
+
+        Args:
+            name: The name on the cluster of a ticket's owner.
+
+        Raises:
+            UnknownUserError: There is no such user.
+            HubUnavailableError: It is not known.
+            DeniedUserError: The user cannot use the service.
+            InvalidUserError: The name is not valid for a user of the cluster.
+        """
+        check_user(name, self._denied)
+        if not await self._hub.knows(name):
+            raise UnknownUserError(f"{name} is not a user of JupyterHub")
+        identity = await self._identity(name, token="")
+        if identity.viewer.name != name:
+            raise UnknownUserError(f"{name} of JupyterHub has another name on the cluster")
+        return identity
 
     async def groups(self, name: str) -> frozenset[str]:
         """The groups of a user at the hub.
@@ -97,9 +112,25 @@ class Viewers:
         except HubUnavailableError:
             return False
 
-    async def are_still(self, authorization: str, identity: Identity) -> bool:
-        """Whether a header still authenticates a user; False if that is not known."""
+    async def are_still(self, identity: Identity) -> bool:
+        """Whether a user still has access, with the same rights; False if that is not known.
+
+        A ticket is checked only when a request begins: it cannot be used twice.
+        """
+        look_up = (
+            self._of_token(identity.token) if identity.token else self.of_ticket(identity.name)
+        )
         try:
-            return await self.of(authorization) == identity
+            return await look_up == identity
         except YarnhubError:
             return False  # the next request of the client has an answer
+
+    async def _of_token(self, token: str) -> Identity | None:
+        name = await self._hub.user(token)
+        return None if name is None else await self._identity(name, token)
+
+    async def _identity(self, name: str, token: str) -> Identity:
+        cluster_user = await self._cluster_users.get(name)
+        check_user(cluster_user, self._denied)
+        groups = await self._hub.groups(name) if self._with_groups else frozenset()
+        return Identity(name=name, viewer=Viewer(cluster_user, groups), token=token)

@@ -12,7 +12,7 @@ from fastapi.sse import ServerSentEvent
 
 from yarnhub.server.platform.pages.login import VisitorOf  # noqa: TC001  # FastAPI reads it
 from yarnhub.server.platform.problems import status_of
-from yarnhub.server.platform.service import ServiceOf  # noqa: TC001  # FastAPI reads it
+from yarnhub.server.platform.service import ServiceOf, StreamKind
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -28,7 +28,7 @@ async def count_stream(service: ServiceOf, visitor: VisitorOf) -> AsyncIterator[
     Raises:
         HTTPException: Too many are open.
     """
-    with service.streams.take(visitor.identity.name):
+    with service.streams.take(visitor.identity.name, StreamKind.EVENTS):
         yield
 
 
@@ -37,7 +37,7 @@ async def is_still(visitor: Visitor, service: Service) -> bool:
     session = visitor.session
     if service.watch.is_stopped or service.sessions.get(session.id) is None:
         return False
-    return await service.viewers.are_still(f"Bearer {session.token}", visitor.identity)
+    return await service.viewers.are_still(visitor.identity)
 
 
 def is_gone(error: HTTPException | YarnhubError) -> bool:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
-import re
 import secrets
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
@@ -13,30 +10,24 @@ from urllib.parse import parse_qs, quote
 from fastapi import APIRouter, Depends, HTTPException, Query, Request, Response
 from fastapi.responses import RedirectResponse
 
+from yarnhub.server.hub.oauth import LOGGED_IN, LOGIN
 from yarnhub.server.platform.bodies import read_body
-from yarnhub.server.platform.browser_sessions import LIFETIME, Session
 from yarnhub.server.platform.service import ServiceOf  # noqa: TC001  # FastAPI reads it
 
 if TYPE_CHECKING:
+    from yarnhub.server.platform.browser_sessions import Session
     from yarnhub.server.platform.service import Service
     from yarnhub.server.platform.viewers import Identity
 
 router = APIRouter()
 
 COOKIE = "yarnhub-platform"
-_STATE = "yarnhub-login-"
-"""The beginning of the names of the cookies of logins that have begun, one for each tab."""
 _PROOF = "X-Page-Token"
 """The header with which our scripts prove that they are ours."""
-_LOGIN = 600
-"""Seconds that a login can take."""
 _MAX_FORM, _MAX_LONG_FORM = 8192, 1 << 18
 """Bytes of a form, and of one with the packages of an environment."""
-_MAX_PATH = 2000
-"""Characters of an address in a cookie, which has at most 4096."""
 _CODE = Query(min_length=1, max_length=1000)
 _STATE_TEXT = Query(pattern="^[A-Za-z0-9_-]{22}$")
-_HERE = re.compile(r"[^\x00-\x20\\]*")
 
 
 class NotLoggedInError(Exception):
@@ -108,22 +99,11 @@ LongFormOf = Annotated[dict[str, str], Depends(read_long_form)]
 
 def log_in(request: Request, service: Service) -> Response:
     """Send a browser to the hub; it comes back to the page that it has requested."""
-    state, verifier = secrets.token_urlsafe(16), secrets.token_urlsafe(48)
-    path = quote(request.url.path)
-    wanted = path + (f"?{request.url.query}" if request.url.query else "")
-    if len(wanted) > _MAX_PATH:
-        wanted = path if len(path) <= _MAX_PATH else f"{service.prefix}/"
-    kept = base64.urlsafe_b64encode(f"{verifier} {wanted}".encode()).decode()
-    response = RedirectResponse(service.oauth.authorization_url(state, verifier), 302)
-    response.set_cookie(
-        _STATE + state,
-        kept,
-        max_age=_LOGIN,
-        path=service.prefix + "/",
-        secure=_is_https(request, service),
-        httponly=True,
-        samesite="lax",
-    )
+    query = f"?{request.url.query}" if request.url.query else ""
+    begun = service.oauth.begin(quote(request.url.path) + query)
+    options = service.oauth.cookie_options(request.headers)
+    response = RedirectResponse(begun.url, 302)
+    response.set_cookie(begun.cookie, begun.value, max_age=LOGIN, **options)
     response.headers["Cache-Control"] = "no-store"
     return response
 
@@ -136,34 +116,27 @@ async def finish_login(
     state: Annotated[str, _STATE_TEXT],
 ) -> Response:
     """Finish a login with the code of the hub."""
-    verifier, wanted = _begun(request.cookies.get(_STATE + state, ""), service.prefix)
-    token = await service.oauth.token(code, verifier)
-    identity = await service.viewers.of(f"Bearer {token}")
+    login = await service.oauth.finish(code, state, request.cookies)
+    identity = await service.viewers.of(f"Bearer {login.token}")
     if identity is None:
         raise HTTPException(403, "Your account at JupyterHub may not access this service.")
-    session = service.sessions.open(identity.name, token)
-    response = RedirectResponse(wanted, 303)
-    path, secure = service.prefix + "/", _is_https(request, service)
-    response.delete_cookie(_STATE + state, path=path, secure=secure, httponly=True, samesite="lax")
-    response.set_cookie(
-        COOKIE,
-        session.id,
-        max_age=int(LIFETIME),
-        path=path,
-        secure=secure,
-        httponly=True,
-        samesite="lax",
-    )
+    session = service.sessions.open(identity.name, login.token)
+    options = service.oauth.cookie_options(request.headers)
+    response = RedirectResponse(login.page, 303)
+    response.delete_cookie(login.cookie, **options)
+    response.set_cookie(COOKIE, session.id, max_age=LOGGED_IN, **options)
     response.headers["Cache-Control"] = "no-store"
     return response
 
 
 @router.post("/logout")
-async def log_out(service: ServiceOf, visitor: VisitorOf, _form: FormOf) -> Response:
+async def log_out(
+    request: Request, service: ServiceOf, visitor: VisitorOf, _form: FormOf
+) -> Response:
     """Log a browser out, here and then at the hub."""
     service.sessions.close(visitor.session.id)
     response = RedirectResponse(f"{service.oauth.hub_url}logout", 303)
-    response.delete_cookie(COOKIE, path=service.prefix + "/", httponly=True, samesite="lax")
+    response.delete_cookie(COOKIE, **service.oauth.cookie_options(request.headers))
     return response
 
 
@@ -177,27 +150,3 @@ def _is_from_own_page(request: Request, session: Session) -> bool:
         return request.headers.get("Sec-Fetch-Dest", "document") == "document"
     given = request.headers.get(_PROOF, "")
     return secrets.compare_digest(given.encode(), session.form_token.encode())
-
-
-def _begun(cookie: str, prefix: str) -> tuple[str, str]:
-    """The verifier of a login, and the page to go to.
-
-    Raises:
-        HTTPException: The login was begun in another browser, or too long ago.
-    """
-    try:
-        verifier, wanted = base64.urlsafe_b64decode(cookie).decode().split(" ", 1)
-    except (ValueError, binascii.Error) as error:
-        raise HTTPException(
-            403, "This login was begun in another browser, or more than 10 minutes ago. Try again."
-        ) from error
-    if not wanted.startswith(f"{prefix}/") or not _HERE.fullmatch(wanted):
-        wanted = f"{prefix}/"
-    return verifier, wanted
-
-
-def _is_https(request: Request, service: Service) -> bool:
-    """Whether the browser uses HTTPS: as the hub reports, or its proxy."""
-    if service.is_public_https is not None:
-        return service.is_public_https
-    return request.headers.get("X-Forwarded-Proto", "").split(",")[0].strip() == "https"
