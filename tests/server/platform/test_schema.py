@@ -74,7 +74,7 @@ def test_requests_with_a_token_are_answered_as_described(
     )
 
 
-@api_with(EXAMPLES).include(path_regex="/limits/").parametrize()
+@api_with(EXAMPLES).include(path_regex="/(limits/|audit)").parametrize()
 def test_requests_of_administrators_are_answered_as_described(
     case: Case[Any], everything: Populated
 ) -> None:

@@ -142,6 +142,7 @@ async def _kept(
     sockets: ChannelSockets = manager.holding.sockets
     failed = 0
     await asyncio.sleep(CLOSED)
+
     def expected() -> int:  # clients come and go
         return len(_held(manager, kernel.id)) + left.subscriptions + 1  # our activity
 

@@ -36,6 +36,7 @@ from yarnhub.server.hub.servers import HubServers
 from yarnhub.server.listening import bind
 from yarnhub.server.platform import (
     applications,
+    audit_lines,
     builds,
     cluster,
     description,
@@ -123,7 +124,17 @@ def application(service: Service) -> FastAPI:
     add_handlers(app)
     for each in (health, metrics):
         app.include_router(each.router, prefix=prefix)
-    for each in (applications, logs, environments, builds, servers, limits, cluster, usage):
+    for each in (
+        applications,
+        logs,
+        environments,
+        builds,
+        servers,
+        limits,
+        audit_lines,
+        cluster,
+        usage,
+    ):
         app.include_router(each.router, prefix=f"{prefix}{description.VERSION}")
     description.describe(app)
     app.router.routes.append(_Rest(f"{prefix}/api", _no_such_path))

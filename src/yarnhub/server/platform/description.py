@@ -49,6 +49,7 @@ TAGS = [
     },
     {"name": "cluster", "description": "The nodes and queues, at most 3 seconds old."},
     {"name": "usage", "description": "What applications have used in each hour."},
+    {"name": "audit", "description": "What was done, and by whom; for administrators."},
     {"name": "health", "description": "For programs that supervise the service."},
 ]
 PROBLEM = "application/problem+json"

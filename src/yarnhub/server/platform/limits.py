@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Annotated
 
-from fastapi import APIRouter, Depends, Header, HTTPException, Query, Request, Response
+from fastapi import APIRouter, Depends, Header, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 
 from yarnhub.database.errors import LimitChangedError, NoSuchLimitError, TooManyLimitsError
@@ -14,6 +14,7 @@ from yarnhub.server.audit import Event
 from yarnhub.server.hub.api import HubUnavailableError
 from yarnhub.server.platform import as_user
 from yarnhub.server.platform import limit_documents as documents
+from yarnhub.server.platform.administrators import require_administrator
 from yarnhub.server.platform.bodies import read_document
 from yarnhub.server.platform.description import COMMON, problems
 from yarnhub.server.platform.held_amounts import MOST, OPEN, held
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
 
 MAX_NAME = 255
 """Characters of the name of a user or a group."""
-_REFUSED = "Only administrators can see and change the limits of others."
+REFUSED = "Only administrators can see and change the limits of others."
 _NUMBER_ONLY = "Only the number of builds is limited"
 _TAG = re.compile(r'\s*"([^"]*)"\s*')
 
@@ -50,7 +51,7 @@ async def administrator_of(service: ServiceOf, identity: IdentityOf) -> Identity
     Raises:
         HTTPException: The user is not.
     """
-    require_administrator(service, identity)
+    require_administrator(service, identity, "limits", REFUSED)
     return identity
 
 
@@ -146,18 +147,6 @@ async def remove_limit(
     """
     await remove(service, identity, kind, _whom(scope, name), _expected(if_match))
     return Response(status_code=204)
-
-
-def require_administrator(service: Service, identity: Identity) -> None:
-    """Refuse users who are not administrators.
-
-    Raises:
-        HTTPException: The user is not; it is recorded in the audit log.
-    """
-    if not service.administrators.allows(identity.viewer):
-        what = {"user": identity.viewer.name, "action": "limits"}
-        service.audit.write(Event.REFUSE, identity.name, reason=_REFUSED, **what)
-        raise HTTPException(403, _REFUSED)
 
 
 async def entries(service: Service) -> tuple[LimitEntry, ...]:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
-import datetime as dt
 from typing import TYPE_CHECKING, Annotated
 from urllib.parse import urlencode
 
@@ -14,6 +12,8 @@ from fastapi.responses import RedirectResponse
 from yarnhub.base.errors import YarnhubError
 from yarnhub.database.errors import LimitChangedError
 from yarnhub.server.platform import limits
+from yarnhub.server.platform.administrators import require_administrator
+from yarnhub.server.platform.audit_lines import last_lines
 from yarnhub.server.platform.held_amounts import MOST, OPEN, held_by_user
 from yarnhub.server.platform.limit_documents import LimitedKind, changed_limit
 from yarnhub.server.platform.pages import rendering
@@ -26,6 +26,7 @@ from yarnhub.sessions.limits import Scope, Whom
 from yarnhub.watch.views import View
 
 if TYPE_CHECKING:
+    from yarnhub.server.platform.audit_lines import AuditLine
     from yarnhub.server.platform.held_amounts import Holdings
     from yarnhub.server.platform.limit_documents import ChangedLimit
     from yarnhub.server.platform.service import Service
@@ -38,7 +39,6 @@ _LINES = 20
 """Lines of the audit log that are shown."""
 _MAX_DETAILS = 300
 """Characters of the details of a line."""
-_HEAD = ("time", "event", "actor")
 _Short = Annotated[str, Query(max_length=limits.MAX_NAME)]
 
 
@@ -48,7 +48,7 @@ async def administrator_of(service: ServiceOf, visitor: VisitorOf) -> Visitor:
     Raises:
         HTTPException: The user is not.
     """
-    limits.require_administrator(service, visitor.identity)
+    require_administrator(service, visitor.identity, "limits", limits.REFUSED)
     return visitor
 
 
@@ -76,7 +76,6 @@ async def show_limits(
             unknown = name if await limits.is_unknown(service, each.kind, whom) else ""
     rows = (await service.page(View(states=OPEN), 0, MOST)).rows
     users = sorted(held_by_user(rows).items(), key=_weight)
-    lines = await asyncio.to_thread(service.audit.last, _LINES)
     return rendering.page(
         "limits.html",
         service,
@@ -89,7 +88,7 @@ async def show_limits(
         users=[_shown(user, holds) for user, holds in users[:_USERS]],
         more=len(users[_USERS:]),
         has_audit=service.audit.is_kept,
-        lines=[_line(each) for each in lines],
+        lines=[_line(each) for each in await last_lines(service, _LINES)],
     )
 
 
@@ -188,14 +187,11 @@ def _shown(user: str, holds: Holdings) -> dict[str, object]:
     }
 
 
-def _line(record: dict[str, object]) -> dict[str, object]:
-    moment = None
-    with contextlib.suppress(ValueError):
-        moment = dt.datetime.fromisoformat(str(record.get("time")))
-    rest = (f"{name}: {value}" for name, value in record.items() if name not in _HEAD)
+def _line(line: AuditLine) -> dict[str, object]:
+    details = ", ".join(f"{name}: {value}" for name, value in line.details.items())
     return {
-        "moment": moment,
-        "event": str(record.get("event", "")),
-        "actor": str(record.get("actor", "")),
-        "details": ", ".join(rest)[:_MAX_DETAILS],
+        "moment": line.time,
+        "event": line.event,
+        "actor": line.actor,
+        "details": details[:_MAX_DETAILS],
     }
