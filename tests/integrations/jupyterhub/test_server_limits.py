@@ -100,9 +100,9 @@ class Unstoppable(InMemorySession):
         self.how = SessionEnd(0, Outcome.of_message("it was killed"))
 
 
-def unstoppable() -> OneSession:
+def holding(session: Unstoppable) -> OneSession:
     where = OneSession()
-    where.session = where.found = Unstoppable()
+    where.session = where.found = session
     return where
 
 
@@ -169,8 +169,8 @@ async def test_a_server_that_could_not_be_stopped_is_stopped_later_and_counts_un
     hub = Hub(user_limit={"servers": 1})
     shared = HubSessions.of(hub.shared)
     shared.servers = CountedSessions(shared.tasks, interval=0.01)
-    where = unstoppable()
-    async with starting(first := hub.spawner(where=where)) as refused:
+    session = Unstoppable()
+    async with starting(first := hub.spawner(where=holding(session))) as refused:
         assert refused == []
     del first  # JupyterHub forgets it
     gc.collect()
@@ -181,11 +181,11 @@ async def test_a_server_that_could_not_be_stopped_is_stopped_later_and_counts_un
     other.orm_spawner = SimpleNamespace(name="second", server=None)
     async with starting(other) as refused:
         assert "1 server of 1 server in use" in refused[0]
-    where.session.away = False
+    session.away = False
     async with asyncio.timeout(30):
         while shared.servers.held(other.server_size):
             await asyncio.sleep(0.01)
-    assert where.session.stops[-1] is True
+    assert session.stops[-1] is True
     await shared.tasks.aclose()
 
 
