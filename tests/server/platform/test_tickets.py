@@ -216,7 +216,6 @@ async def test_a_stream_outlives_its_ticket_but_not_its_user(ticketed: Ticketed)
     served = ticketed.served
     first = served.yarn.submit()
     await served.seen()
-    asked = len(served.hub.requests)
     async with asyncio.TaskGroup() as group:
         stream = group.create_task(ticketed.get("alice", "/applications/events"))
         await until(lambda: served.service.streams.taken)
