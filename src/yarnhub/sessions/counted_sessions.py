@@ -25,6 +25,8 @@ INTERVAL = 5.0
 """Seconds between two attempts to stop a session whose stop has failed."""
 _ANSWER = 30.0
 """Seconds for an attempt."""
+_AT_ONCE = 4
+"""Attempts at the same time: many stops fail at once when YARN does not respond."""
 
 
 class Counted(Protocol):
@@ -66,6 +68,7 @@ class CountedSessions:
     def __init__(self, tasks: BackgroundTasks, *, interval: float = INTERVAL) -> None:
         self._tasks = tasks
         self._interval = interval
+        self._at_once = asyncio.Semaphore(_AT_ONCE)
         self._counted: WeakSet[Counted] = WeakSet()
         self._unstopped: dict[str, _Unstopped] = {}
 
@@ -99,23 +102,26 @@ class CountedSessions:
         _ = self._tasks.start(self._stop(application, holder), f"stop: {application}")
 
     async def _stop(self, application: str, holder: Callable[[], Holder]) -> None:
-        while not await _is_stopped(application, holder):
+        now = False  # its grace period may have begun, or not
+        while not await self._is_stopped(application, holder, now=now):
             await asyncio.sleep(self._interval)
+            now = True
         self._unstopped.pop(application, None)
 
-
-async def _is_stopped(application: str, holder: Callable[[], Holder]) -> bool:
-    """Stop a session unless it has ended; whether it has, False if unknown."""
-    try:
-        async with Deadline(_ANSWER, f"no response within {_ANSWER:g} s"):
-            found = await holder().find(application)
-            if not isinstance(found, Session):
-                return isinstance(found, SessionEnd)
-            if await found.poll() is None:
-                await found.stop(now=True)
-            return await found.poll() is not None
-    except YarnhubError:
-        return False
-    except Exception:  # noqa: BLE001  # a fault of an attempt is no end
-        _log.warning("cannot stop %s", application, exc_info=True)
-        return False
+    async def _is_stopped(
+        self, application: str, holder: Callable[[], Holder], *, now: bool
+    ) -> bool:
+        """Stop a session unless it has ended; whether it has, False if unknown."""
+        try:
+            async with self._at_once, Deadline(_ANSWER, f"no response within {_ANSWER:g} s"):
+                found = await holder().find(application)
+                if not isinstance(found, Session):
+                    return isinstance(found, SessionEnd)
+                if await found.poll() is None:
+                    await found.stop(now=now)
+                return await found.poll() is not None
+        except Exception as error:  # noqa: BLE001  # a fault of an attempt is no end
+            known = isinstance(error, YarnhubError)
+            if not (known and now):  # the first time; faults of ours each time
+                _log.warning("cannot stop %s: %s", application, error, exc_info=not known)
+            return False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from typing import TYPE_CHECKING
 
 import pytest
@@ -33,6 +34,12 @@ async def until_over(server: Server, kernel_id: str) -> None:
             await asyncio.sleep(0.02)
 
 
+def buffered(server: Server, kernel_id: str) -> str:
+    """What is kept for the return of a client, as text."""
+    kept = server.manager._kernel_buffers[kernel_id]["buffer"]
+    return "".join(json.loads(parts[-1]).get("text", "") for _, parts in kept)
+
+
 async def test_a_client_that_returns_during_an_interruption_gets_what_was_kept(
     tmp_path: Path,
 ) -> None:
@@ -51,6 +58,34 @@ async def test_a_client_that_returns_during_an_interruption_gets_what_was_kept(
             async with asyncio.timeout(30):
                 while (status := await kernel.changed(status)).activity is not Activity.IDLE:
                     continue
+            kernel.away = False
+            await client.ended(cell)
+            of_cell = [each for each in client.seen if each["parent_header"].get("msg_id") == cell]
+            text = "".join(each["content"].get("text", "") for each in of_cell)
+            assert text.split() == [str(number) for number in range(20)]
+
+
+async def test_a_client_that_was_away_before_an_interruption_gets_all_in_its_order(
+    tmp_path: Path,
+) -> None:
+    code = "import time\nfor number in range(20): print(number, flush=True); time.sleep(0.1)"
+    async with serving(tmp_path) as server:
+        kernel_id = (await server.start())["id"]
+        async with server.client(kernel_id) as client:
+            assert await client.result("1") == "1"
+            kernel = server.holder.held[kernel_id]
+            cell = await client.run(code)
+            await client.until(lambda each: "1\n" in each["content"].get("text", ""))
+            await client.close()
+            async with asyncio.timeout(30):
+                while "5\n" not in buffered(server, kernel_id):
+                    await asyncio.sleep(0.01)
+            kernel.interrupt_channels()
+            status = kernel.status
+            async with asyncio.timeout(30):
+                while (status := await kernel.changed(status)).activity is not Activity.IDLE:
+                    continue
+            await client.connect(server, kernel_id)
             kernel.away = False
             await client.ended(cell)
             of_cell = [each for each in client.seen if each["parent_header"].get("msg_id") == cell]
@@ -133,8 +168,9 @@ async def test_a_cell_of_a_process_that_was_restarted_has_ended(tmp_path: Path) 
             # Else the process may answer that it was interrupted, before it ends.
             deaf = "import signal\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\nprint('deaf')\n"
             before = await client.run(deaf + UNTIL.format(str(tmp_path / "never")))
-            await client.until(lambda each: each["msg_type"] == "stream")
-            await server.http.post(f"/api/kernels/{kernel_id}/restart")
+            await client.until(lambda each: "deaf" in each["content"].get("text", ""))
+            answer = await server.http.post(f"/api/kernels/{kernel_id}/restart")
+            assert answer.status_code == 200, answer.text
             after = await client.run(UNTIL.format(str(tmp_path / "go")))
             reply = await client.reply(before)
             assert (reply["status"], reply["ename"]) == ("error", "Interrupted")

@@ -66,6 +66,16 @@ def test_a_cell_that_ended_has_a_reply() -> None:
     assert checked["parent_header"]["msg_id"] == cell["msg_id"]
 
 
+def test_half_of_a_surrogate_pair_in_an_error_is_replaced() -> None:
+    missed, cell = Missed("client", SIGNER), request()
+    parts = sent("error", cell, ename="E", evalue="?", traceback=[])
+    parts[-1] = parts[-1].replace(b'"?"', rb'"cut \ud83d"')
+    missed.add("iopub", parts, kept=True)
+    missed.add("iopub", sent("status", cell, execution_state="idle"), kept=True)
+    (reply,) = replies(missed, 1)
+    assert reply["evalue"] == "cut ?"
+
+
 def test_the_count_of_the_cell_that_ran_is_derived_or_asked_for() -> None:
     missed, first, second = Missed("client", SIGNER), request(), request()
     missed.add("iopub", sent("status", first, execution_state="idle"), kept=True)

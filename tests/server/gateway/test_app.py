@@ -39,7 +39,7 @@ async def test_a_client_executes_interrupts_restarts_and_shuts_down(tmp_path: Pa
             code = "import time\nprint('on', flush=True)\nwhile True: time.sleep(0.1)"
             number = await client.run(code)
             # It is busy before it runs the code.
-            await client.until(lambda each: each["msg_type"] == "stream")
+            await client.until(lambda each: "on\n" in each["content"].get("text", ""))
             await until(service, "a", kernel, "busy")
             answer = await service.request("a", "POST", f"api/kernels/{kernel}/interrupt")
             assert answer.status_code == 204

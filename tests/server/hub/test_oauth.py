@@ -42,8 +42,11 @@ async def test_two_tabs_can_log_in_at_the_same_time() -> None:
     hub = FakeHub()
     async with httpx.AsyncClient(transport=httpx.MockTransport(hub.respond)) as client:
         oauth = HubOAuth(OF_HUB, CLIENT, client)
-        tabs = [oauth.begin(f"/services/x/{each}") for each in ("one", "two")]
-        cookies = {each.cookie: each.value for each in tabs}
+        cookies: dict[str, str] = {}
+        tabs = []
+        for each in ("one", "two"):
+            tabs.append(oauth.begin(f"/services/x/{each}", cookies))
+            cookies[tabs[-1].cookie] = tabs[-1].value
         for tab, page in zip(tabs, ("one", "two"), strict=True):
             query = httpx.URL(hub.authorize(tab.url, "a")).params
             login = await oauth.finish(query["code"], query["state"], cookies)
@@ -55,7 +58,31 @@ async def test_what_was_begun_with_another_secret_is_refused() -> None:
     hub = FakeHub()
     async with httpx.AsyncClient(transport=httpx.MockTransport(hub.respond)) as client:
         oauth = HubOAuth(OF_HUB, CLIENT, client)
-        mine, stolen = oauth.begin("/services/x/"), oauth.begin("/services/x/")
+        mine, stolen = oauth.begin("/services/x/", {}), oauth.begin("/services/x/", {})
         query = httpx.URL(hub.authorize(stolen.url, "a")).params
-        with pytest.raises(LoginRefusedError, match="does not accept"):
+        with pytest.raises(LoginRefusedError, match="begun in another"):
             await oauth.finish(query["code"], query["state"], {stolen.cookie: mine.value})
+
+
+async def test_logins_that_have_begun_fit_into_a_request() -> None:
+    async with httpx.AsyncClient() as client:
+        oauth = HubOAuth(OF_HUB, CLIENT, client)
+        cookies: dict[str, str] = {}
+        for number in range(100):
+            page = f"/services/x/{number}?{'long' * 1000}"
+            login = oauth.begin(page, cookies)
+            cookies[login.cookie] = login.value
+        assert sum(map(len, (*cookies, *cookies.values()))) < 5000
+
+
+async def test_why_the_hub_refuses_a_login_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    def refuse(_: httpx.Request) -> httpx.Response:
+        return httpx.Response(401, json={"error": "invalid_client"})
+
+    async with httpx.AsyncClient(transport=httpx.MockTransport(refuse)) as client:
+        oauth = HubOAuth(OF_HUB, CLIENT, client)
+        login = oauth.begin("/services/x/", {})
+        state = httpx.URL(login.url).params["state"]
+        with pytest.raises(LoginRefusedError, match="Log in again"):
+            await oauth.finish("code", state, {login.cookie: login.value})
+    assert "the hub refuses a login: 401 invalid_client" in caplog.text

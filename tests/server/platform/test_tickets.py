@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import shutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -35,10 +34,9 @@ if TYPE_CHECKING:
     from server.platform.serving import Platform
     from yarnhub.yarn.records.ids import ApplicationId
 
-pytestmark = pytest.mark.skipif(shutil.which("krb5kdc") is None, reason="needs Debian's krb5-kdc")
-
 RULE = rf"RULE:[1:$1@$0](asmith@{OTHER})s/.*/alice/ RULE:[1:$1@$0](mallory@.*)s/.*/a,b/ RULE:[1:$1]"
 BROWSERS = [
+    {"Accept-Language": "en"},
     {"Cookie": "a=b"},
     {"Origin": "http://platform"},
     {"Referer": "http://platform/user/mallory/"},

@@ -183,6 +183,7 @@ class ChannelSockets:
         finally:
             self._listeners -= listens
             self._shells -= shells
+            self._notify()
 
 
 async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -36,6 +36,8 @@ _LOOK = 0.1
 """Seconds between looks whether a client that had left has returned."""
 _ATTEMPTS = 3
 """Failed requests for what was kept until it is given up, while the channels are open."""
+BEFORE = "yarnhub.before"
+"""The item of a buffer of jupyter_server with the number of its messages before an interruption."""
 _log = logging.getLogger(__name__)
 
 
@@ -111,7 +113,10 @@ async def bridge(
     finally:
         why_lost = partial(interruption.why_lost, kernel.status)
         for each in _connections(manager, kernel.id):
-            each.hand_on(count, why_lost)
+            try:
+                each.hand_on(count, why_lost)
+            except Exception:  # noqa: BLE001  # what one client gets ends no other's wait
+                _log.exception("kernel %s: output has been lost", kernel.id)
 
 
 def _connections(manager: Any, kernel_id: str) -> list[Any]:
@@ -179,6 +184,8 @@ class _Left:
         self._kernel_id = kernel_id
         self._buffer = self._find()
         self._before = len(self._buffer["buffer"]) if self._buffer else 0
+        if self._buffer:
+            self._buffer[BEFORE] = self._before
 
     @property
     def subscriptions(self) -> int:

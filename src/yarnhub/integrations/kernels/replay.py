@@ -182,6 +182,8 @@ class Missed:
             if each.kind == "error":
                 content = {**each.content, "status": "error"}
         content["execution_count"] = count
+        # Half of a surrogate pair, which JSON can have, cannot be sent.
+        content = json.loads(json.dumps(content, ensure_ascii=False).encode(errors="replace"))
         reply = self._signer.msg("execute_reply", content, parent={"header": message.parent})
         return [bytes(each) for each in self._signer.serialize(reply)]
 

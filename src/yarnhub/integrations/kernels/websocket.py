@@ -26,7 +26,7 @@ from tornado.websocket import WebSocketClosedError
 
 from yarnhub.integrations.kernels.client_messages import channel_and_header, packed, runs_cell
 from yarnhub.integrations.kernels.container_kernel import done
-from yarnhub.integrations.kernels.interruption import SUBSCRIBED, SentCell
+from yarnhub.integrations.kernels.interruption import BEFORE, SUBSCRIBED, SentCell
 from yarnhub.integrations.kernels.replay import Message, Missed
 
 if TYPE_CHECKING:
@@ -141,6 +141,8 @@ class PatientConnection(ZMQChannelsWebsocketConnection):
     def _leave_messages(self) -> None:
         """Leave what was kept to the buffer for the client's return, if there is one."""
         missed, self.held = self.held, None
+        if missed is not None:
+            missed.subscribed.set()  # nobody waits for it any longer
         buffer = self._left()
         if missed is not None and buffer is not None:
             buffer["buffer"][:0] = [(name, each.parts) for name, each in missed.messages]
@@ -203,6 +205,25 @@ class PatientConnection(ZMQChannelsWebsocketConnection):
         """Keep what comes from the kernel until `hand_on`; see `Missed`."""
         self.held = Missed(self.session.session, signer, self._sent)
 
+    def _restore_interrupted(self) -> None:
+        """Restore what is kept for the client's return if the kernel's channels are interrupted.
+
+        Jupyter Server would send all of it as if it came after what the launcher keeps.
+        """
+        buffer = self._left()
+        if buffer is None or not getattr(self.kernel_manager, "is_interrupted", False):
+            return
+        self.channels = buffer["channels"]
+        messages, before = list(buffer["buffer"]), buffer.get(BEFORE, 0)
+        buffer["buffer"].clear()
+        for channel, parts in messages[:before]:
+            self.handle_outgoing_message(channel, parts)
+        self._join_interruption()
+        for channel, parts in messages[before:]:
+            self.handle_outgoing_message(channel, parts)
+        if self.held is not None:
+            self.held.subscribed.clear()  # by what has arrived before
+
     def _join_interruption(self) -> None:
         """Wait for what the kernel publishes while its channels are interrupted, if they are."""
         kernel = self.kernel_manager
@@ -221,8 +242,12 @@ class PatientConnection(ZMQChannelsWebsocketConnection):
         self._interrupted = 0
         if missed is None or not self.channels:
             return
-        for channel, parts in missed.buffered(count):
-            self.handle_outgoing_message(channel, parts)
+        limited, self.limit_rate = self.limit_rate, False  # it came more slowly than it is sent
+        try:
+            for channel, parts in missed.buffered(count):
+                self.handle_outgoing_message(channel, parts)
+        finally:
+            self.limit_rate = limited
         for cell in list(self._running.values()):
             header, lost = cell.header, why_lost(cell)
             if not lost:
@@ -287,6 +312,7 @@ class PatientConnection(ZMQChannelsWebsocketConnection):
             self._clear()
             self._joined = True
             self.multi_kernel_manager.notify_disconnect(self.kernel_id)  # `connect` counts it again
+            self._restore_interrupted()
             connected = super().connect()
             self._count_unread()
             self._join_interruption()

@@ -92,7 +92,7 @@ class BrowserLogin:
         raise response
 
     def _to_login(self, request: web.Request) -> web.HTTPFound:
-        begun = self._oauth.begin(request.rel_url.raw_path_qs)
+        begun = self._oauth.begin(request.rel_url.raw_path_qs, request.cookies)
         options = self._oauth.cookie_options(request.headers)
         response = web.HTTPFound(begun.url)
         response.set_cookie(begun.cookie, begun.value, max_age=LOGIN, **options)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import hashlib
+import logging
 import re
 import secrets
 from dataclasses import dataclass, field
@@ -21,6 +22,7 @@ import httpx
 
 from yarnhub.base.deadline import Deadline
 from yarnhub.base.errors import YarnhubError
+from yarnhub.base.foreign_text import clean_and_cut
 from yarnhub.server.hub.api import HubUnavailableError
 
 if TYPE_CHECKING:
@@ -34,14 +36,24 @@ LOGGED_IN = 14 * 24 * 3600
 """Seconds after which a browser logs in again, as with JupyterHub's own cookies; its token may end
 earlier."""
 _COOKIE = "yarnhub-login-"
-"""The beginning of the names of the cookies of logins that have begun, one for each tab."""
-_MAX_PAGE = 2000
-"""Characters of an address in a cookie, which has at most 4096."""
+"""The beginning of the names of the cookies of logins that have begun."""
+_COOKIES = 16
+"""Logins of a browser that have begun, one for each tab; another one replaces one of them."""
+_MAX_PAGE = 150
+"""Characters of an address in a cookie: servers accept 8 KiB of all cookies together."""
 _PATH = re.compile(r"[^\x00-\x20\\]*")
+_UNKNOWN = (
+    "This login was begun in another browser, more than 10 minutes ago, or before many others. Try "
+    "again."
+)
 _DEADLINE = 10.0
 """Seconds for the hub to respond."""
+_MAX_ERROR = 100
 _AT_ONCE = 10
 """Requests to the hub at the same time: anybody can cause one, and look-ups of tokens need some."""
+
+
+_log = logging.getLogger(__name__)
 
 
 class LoginRefusedError(YarnhubError):
@@ -126,14 +138,17 @@ class HubOAuth:
         """The hub as browsers reach it, with a slash at its end."""
         return self._oauth.hub_url
 
-    def begin(self, page: str) -> BegunLogin:
+    def begin(self, page: str, cookies: Mapping[str, str]) -> BegunLogin:
         """Begin a login.
 
         Args:
             page: The address of the page that the browser has requested, without a host. It comes
                 back to it, without the query or to `home` if the address is too long.
+            cookies: The browser's.
         """
-        state, verifier = secrets.token_urlsafe(16), secrets.token_urlsafe(48)
+        cookie = _free_cookie(cookies)
+        state = f"{cookie.removeprefix(_COOKIE)}.{secrets.token_urlsafe(16)}"
+        verifier = secrets.token_urlsafe(32)
         digest = hashlib.sha256(verifier.encode()).digest()
         challenge = base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
         query = {
@@ -145,10 +160,10 @@ class HubOAuth:
             "code_challenge_method": "S256",
         }
         pages = (page, page.partition("?")[0], self._oauth.home)
-        kept = f"{verifier} {next(each for each in pages if len(each) <= _MAX_PAGE)}"
+        kept = f"{state} {verifier} {next(each for each in pages if len(each) <= _MAX_PAGE)}"
         return BegunLogin(
             url=f"{self._oauth.hub_url}api/oauth2/authorize?{urlencode(query)}",
-            cookie=_COOKIE + state,
+            cookie=cookie,
             value=base64.urlsafe_b64encode(kept.encode()).decode(),
         )
 
@@ -164,14 +179,14 @@ class HubOAuth:
             LoginRefusedError: The login was not begun in this browser, or the code is not valid.
             HubUnavailableError: The hub does not respond, or not as it should.
         """
-        cookie = _COOKIE + state
+        cookie = _COOKIE + state.partition(".")[0]
         try:
             kept = base64.urlsafe_b64decode(cookies.get(cookie, "")).decode()
-            verifier, page = kept.split(" ", 1)
+            begun, verifier, page = kept.split(" ", 2)
         except ValueError as error:
-            raise LoginRefusedError(
-                "This login was begun in another browser, or more than 10 minutes ago. Try again."
-            ) from error
+            raise LoginRefusedError(_UNKNOWN) from error
+        if not secrets.compare_digest(begun.encode(), state.encode()):
+            raise LoginRefusedError(_UNKNOWN)
         if not page.startswith(self._oauth.home) or not _PATH.fullmatch(page):
             page = self._oauth.home
         token = await self._token(code, verifier)
@@ -205,6 +220,7 @@ class HubOAuth:
             async with Deadline(_DEADLINE, silent), self._slots:
                 answer = await self._client.post(url, data=form, timeout=_DEADLINE)
             if 400 <= answer.status_code < 500:  # HTTP's range of refusals
+                _log.warning("the hub refuses a login: %d %s", answer.status_code, _error(answer))
                 raise LoginRefusedError("JupyterHub does not accept this login. Log in again.")
             token = answer.raise_for_status().json()["access_token"]
         except (httpx.HTTPError, ValueError, KeyError, TypeError) as error:
@@ -215,3 +231,17 @@ class HubOAuth:
         if not isinstance(token, str):
             raise HubUnavailableError(f"The hub does not respond as expected at {url}: no token")
         return token
+
+
+def _free_cookie(cookies: Mapping[str, str]) -> str:
+    """The name of the cookie of a new login: tabs that are opened at once have the same cookies."""
+    names = [f"{_COOKIE}{number}" for number in range(_COOKIES)]
+    return secrets.choice([name for name in names if name not in cookies] or names)
+
+
+def _error(answer: httpx.Response) -> str:
+    """The error of an answer (RFC 6749, section 5.2), such as `invalid_client`."""
+    try:
+        return clean_and_cut(str(answer.json()["error"])[:_MAX_ERROR], lines=False)
+    except (ValueError, KeyError, TypeError):
+        return ""

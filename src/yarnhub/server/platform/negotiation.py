@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-_OF_BROWSERS = ("Cookie", "Origin", "Referer", "Sec-Fetch-Site")
-"""Headers of which a browser sends at least one with a request that a page causes."""
+_OF_BROWSERS = ("Accept-Language", "Cookie", "Origin", "Referer", "Sec-Fetch-Site")
+"""Headers of browsers. A page can leave out all but the first, in requests without HTTPS."""
 _CHALLENGE = "Negotiate"
 _ANSWER = "yarnhub.negotiation"
 """The item of a scope with what the response has to say."""
@@ -59,6 +59,8 @@ class Negotiation:
             return None
         request.scope[_ANSWER] = _CHALLENGE
         header = request.headers.get("Authorization", "")
+        if not header.lower().startswith(f"{_CHALLENGE.lower()} "):
+            return None
         accepted = await asyncio.to_thread(self._acceptor.accept, header)  # it writes a file
         if accepted is None:
             return None

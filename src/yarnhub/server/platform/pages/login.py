@@ -27,7 +27,7 @@ _PROOF = "X-Page-Token"
 _MAX_FORM, _MAX_LONG_FORM = 8192, 1 << 18
 """Bytes of a form, and of one with the packages of an environment."""
 _CODE = Query(min_length=1, max_length=1000)
-_STATE_TEXT = Query(pattern="^[A-Za-z0-9_-]{22}$")
+_STATE_TEXT = Query(pattern=r"^[0-9]{1,2}\.[A-Za-z0-9_-]{22}$")
 
 
 class NotLoggedInError(Exception):
@@ -100,7 +100,7 @@ LongFormOf = Annotated[dict[str, str], Depends(read_long_form)]
 def log_in(request: Request, service: Service) -> Response:
     """Send a browser to the hub; it comes back to the page that it has requested."""
     query = f"?{request.url.query}" if request.url.query else ""
-    begun = service.oauth.begin(quote(request.url.path) + query)
+    begun = service.oauth.begin(quote(request.url.path) + query, request.cookies)
     options = service.oauth.cookie_options(request.headers)
     response = RedirectResponse(begun.url, 302)
     response.set_cookie(begun.cookie, begun.value, max_age=LOGIN, **options)
