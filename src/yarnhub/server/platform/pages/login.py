@@ -7,6 +7,7 @@ import binascii
 import re
 import secrets
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import TYPE_CHECKING, Annotated
 from urllib.parse import parse_qs, quote
 
@@ -34,6 +35,9 @@ _MAX_FORM, _MAX_LONG_FORM = 8192, 1 << 18
 """Bytes of a form, and of one with the packages of an environment."""
 _MAX_PATH = 2000
 """Characters of an address in a cookie, which has at most 4096."""
+_MAX_BEGUN = 6000
+"""Characters of the cookies of logins that have begun, without the latest: while the hub is away,
+each page that is opened begins one, and the hub's proxy refuses headers of more than 16 KiB."""
 _CODE = Query(min_length=1, max_length=1000)
 _STATE_TEXT = Query(pattern="^[A-Za-z0-9_-]{22}$")
 _HERE = re.compile(r"[^\x00-\x20\\]*")
@@ -115,12 +119,15 @@ def log_in(request: Request, service: Service) -> Response:
         wanted = path if len(path) <= _MAX_PATH else f"{service.prefix}/"
     kept = base64.urlsafe_b64encode(f"{verifier} {wanted}".encode()).decode()
     response = RedirectResponse(service.oauth.authorization_url(state, verifier), 302)
+    here, secure = service.prefix + "/", _is_https(request, service)
+    for each in _oldest_logins(request.cookies):
+        response.delete_cookie(each, path=here, secure=secure, httponly=True, samesite="lax")
     response.set_cookie(
         _STATE + state,
         kept,
         max_age=_LOGIN,
-        path=service.prefix + "/",
-        secure=_is_https(request, service),
+        path=here,
+        secure=secure,
         httponly=True,
         samesite="lax",
     )
@@ -177,6 +184,13 @@ def _is_from_own_page(request: Request, session: Session) -> bool:
         return request.headers.get("Sec-Fetch-Dest", "document") == "document"
     given = request.headers.get(_PROOF, "")
     return secrets.compare_digest(given.encode(), session.form_token.encode())
+
+
+def _oldest_logins(cookies: dict[str, str]) -> list[str]:
+    """The cookies of logins that are too many; browsers send the oldest first (RFC 6265, 5.4)."""
+    begun = [name for name in reversed(cookies) if name.startswith(_STATE)]
+    lengths = accumulate(len(name) + len(cookies[name]) for name in begun)
+    return [name for name, length in zip(begun, lengths, strict=True) if length > _MAX_BEGUN]
 
 
 def _begun(cookie: str, prefix: str) -> tuple[str, str]:
