@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pwd
 import secrets
@@ -79,6 +80,26 @@ class PostgreSQL:
             self._process.send_signal(signal.SIGINT)  # a "fast shutdown"
             self._process.wait(30)
             self._process = None
+
+    def kill(self) -> None:
+        """Kill its main process with SIGKILL; the others end when they notice that."""
+        assert self._process is not None, "it was not started"
+        self._process.kill()
+        self._process.wait(30)
+        self._process = None
+        until = time.monotonic() + 30
+        while self._is_in_use():  # else the next one would refuse to start
+            assert time.monotonic() < until, "its processes do not end"
+            time.sleep(0.01)
+
+    def _is_in_use(self) -> bool:
+        """Whether a process of it runs: all of them have its folder as their working directory."""
+        data = self._folder / "data"
+        for each in Path("/proc").glob("[0-9]*/cwd"):
+            with contextlib.suppress(OSError):  # it has ended meanwhile
+                if each.readlink() == data:
+                    return True
+        return False
 
     def new_database(self) -> str:
         """The URL of a new database, for SQLAlchemy."""

@@ -6,16 +6,18 @@ import asyncio
 from typing import TYPE_CHECKING
 
 import pytest
-from sqlalchemy import insert, select
+from sqlalchemy import insert, literal, select
 
+from yarnhub.database.connections import Database
 from yarnhub.database.errors import DatabaseUnavailableError
+from yarnhub.database.location import Location
 from yarnhub.database.schema import GAPS, HOURS
 
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncConnection
 
     from database.locations import Place
-    from yarnhub.database.connections import Database
+    from postgresql import PostgreSQL
 
 GAP = {"begins": 1, "ends": 2}
 
@@ -71,3 +73,16 @@ async def test_a_use_of_a_connection_has_a_limit_in_time(database: Database) -> 
             await asyncio.Event().wait()
     async with database.writing() as connection:
         assert await gaps(connection) == []
+
+
+async def test_what_was_read_is_valid_if_the_server_is_killed_before_the_end(
+    postgresql: PostgreSQL,
+) -> None:
+    async with Database(Location.parse(postgresql.new_database())) as database:
+        await database.open()
+        async with database.reading() as connection:
+            assert await connection.scalar(select(literal(1))) == 1
+            postgresql.kill()
+            postgresql.start()
+        async with database.reading() as connection:
+            assert await connection.scalar(select(literal(2))) == 2

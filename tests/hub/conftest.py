@@ -10,11 +10,14 @@ import pytest
 import pytest_asyncio
 from visitor import Visitor, browser
 
+from environments.build_site import build_site
+
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Iterator
 
     from playwright.async_api import Browser
 
+    from environments.build_site import Site
     from hub.hub import Hub
     from yarnhub.cluster.hadoop import HadoopCluster
 
@@ -24,6 +27,13 @@ def cluster(request: pytest.FixtureRequest) -> HadoopCluster:
     """Each of the shared clusters, one after the other."""
     found: HadoopCluster = request.getfixturevalue(request.param)
     return found
+
+
+@pytest.fixture(scope="session")
+def site() -> Iterator[Site]:
+    """The site of builds, whose cache and builder all tests share."""
+    with build_site() as site:
+        yield site
 
 
 @pytest.fixture(scope="session")

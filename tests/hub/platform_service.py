@@ -13,6 +13,8 @@ from hub.program import Program
 from yarnhub.cluster.ports import choose_ports
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from yarnhub.cluster import HadoopCluster
 
 PAGE = PROJECT / "docs" / "howto" / "platform.md"
@@ -28,6 +30,7 @@ class HubWithPlatform(Hub):
         more: More lines of jupyterhub_config.py.
         site: What builds of environments need; None if users cannot start any.
         settings: More lines of platform_config.py.
+        program: What the service is started with, instead of `yarnhub`.
     """
 
     def __init__(
@@ -37,6 +40,7 @@ class HubWithPlatform(Hub):
         more: str = "",
         site: Path | None = None,
         settings: str = "",
+        program: Sequence[str] = (str(PROGRAM),),
     ) -> None:
         address = f"http://127.0.0.1:{choose_ports(['platform'], {})['platform']}"
         token = secrets.token_hex(16)
@@ -73,7 +77,7 @@ class HubWithPlatform(Hub):
             **cluster.env,
             **dict(line.split("=", 1) for line in variables.splitlines()),
         }
-        command = [str(PROGRAM), "platform", "--config", "platform_config.py"]
+        command = [*program, "platform", "--config", "platform_config.py"]
         self.service = Program(where, command, environment, f"{address}/services/platform/health")
 
     async def __aenter__(self) -> Self:

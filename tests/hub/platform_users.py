@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
-    from hub.platform_service import HubWithPlatform
+    from hub.hub import Hub
     from yarnhub.cluster import HadoopCluster
 
 SECONDS = 60
@@ -51,7 +51,7 @@ async def kill_all(client: Client) -> None:
         await client.request_kill(each.application_id)
 
 
-async def users_api(hub: HubWithPlatform, user: str) -> httpx.AsyncClient:
+async def users_api(hub: Hub, user: str) -> httpx.AsyncClient:
     """The platform, with a token of the user's."""
     return httpx.AsyncClient(
         base_url=f"{hub.url}/services/platform/api/v1",
@@ -59,6 +59,19 @@ async def users_api(hub: HubWithPlatform, user: str) -> httpx.AsyncClient:
         timeout=SECONDS,
         trust_env=False,
     )
+
+
+@contextlib.asynccontextmanager
+async def logged_in(url: str, user: str, password: str) -> AsyncIterator[httpx.AsyncClient]:
+    """The browser of a user who has logged in at a hub; it goes where it is sent."""
+    async with httpx.AsyncClient(
+        base_url=url, follow_redirects=True, timeout=SECONDS, trust_env=False
+    ) as browser:
+        await browser.get("/hub/login")
+        form = {"username": user, "password": password, "_xsrf": browser.cookies["_xsrf"]}
+        home = {"next": "/hub/home"}  # instead of the start of a server
+        (await browser.post("/hub/login", params=home, data=form)).raise_for_status()
+        yield browser
 
 
 async def running(api: httpx.AsyncClient, number: str) -> dict[str, Any]:

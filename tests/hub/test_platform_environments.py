@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import shutil
-import tempfile
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,17 +9,18 @@ import pytest_asyncio
 from playwright.async_api import expect
 
 from environments.kernel_environment import ClusterEnvironments
-from environments.wheels import wheel
 from hub.platform_pages import PAGES, alert, assert_accessible
 from hub.platform_service import HubWithPlatform
 from hub.platform_users import client_of, kill_all, users_api
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator
+    from pathlib import Path
 
     import httpx
     from visitor import Visitor
 
+    from environments.build_site import Site
     from yarnhub.cluster import HadoopCluster
 
 pytestmark = [
@@ -36,31 +33,14 @@ BUILT = 420_000
 """Milliseconds for a build on a machine that is overloaded."""
 
 
-@pytest.fixture(scope="module")
-def site() -> Iterator[Path]:
-    """The site of builds, with a wheel that all users can read."""
-    folder = Path(tempfile.mkdtemp(prefix="yarnhub-test-", dir="/tmp"))
-    folder.chmod(0o755)
-    try:
-        wheel(folder / "wheels", "first")
-        cache = folder / "cache"
-        cache.mkdir(0o700)
-        file = folder / "site.json"
-        keys = {"find_links": [str(folder / "wheels")], "no_index": True, "cache": str(cache)}
-        file.write_text(json.dumps(keys))
-        yield file
-    finally:
-        shutil.rmtree(folder)
-
-
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def hub(
-    cluster: HadoopCluster, site: Path, tmp_path_factory: pytest.TempPathFactory
+    cluster: HadoopCluster, site: Site, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[HubWithPlatform]:
     with pytest.MonkeyPatch.context() as patch:
         if cluster.options.kerberos:
             patch.setenv("KRB5_CONFIG", cluster.env["KRB5_CONFIG"])
-        async with HubWithPlatform(tmp_path_factory.mktemp("hub"), cluster, site=site) as hub:
+        async with HubWithPlatform(tmp_path_factory.mktemp("hub"), cluster, site=site.file) as hub:
             yield hub
 
 
@@ -86,13 +66,13 @@ async def test_an_environment_is_built_by_the_form_and_shared(
     await page.get_by_role("link", name="New environment").click()
 
     # Problems are shown while she types, and what she types is kept.
-    await page.get_by_label("Pip packages").fill("first\n--pre")
+    await page.get_by_label("Pip packages").fill("table\n--pre")
     await expect(page.locator("#pip-problem")).to_contain_text("Line 2: ")
     await expect(page.locator("#pip")).to_have_attribute("aria-invalid", "true")
-    await expect(page.locator("#pip")).to_have_value("first\n--pre")
+    await expect(page.locator("#pip")).to_have_value("table\n--pre")
     await assert_accessible(page)
     await page.screenshot(path=screenshots / "environment-form.png")
-    await page.get_by_label("Pip packages").fill("first")
+    await page.get_by_label("Pip packages").fill("table")
     await expect(page.locator("#pip-problem")).to_be_empty()
     await expect(page.locator("#pip")).not_to_have_attribute("aria-invalid", "true")
     await page.get_by_label("Name", exact=True).fill("small")
@@ -133,7 +113,7 @@ async def test_a_build_is_canceled_on_its_page(
     await ClusterEnvironments(cluster, tmp_path).prepare()
     async with await users_api(hub, "alice") as hers:
         answer = await hers.post(
-            "/environments/build", json={"name": "short", "pip": ["first"]}, timeout=300
+            "/environments/build", json={"name": "short", "pip": ["table"]}, timeout=300
         )
         assert answer.status_code == 202, answer.text
         number = answer.json()["id"]

@@ -11,6 +11,7 @@ import httpx
 import pytest
 
 from hub.hub import NODE, POLL, PROXY
+from hub.platform_users import logged_in
 from hub.program import Program
 from hub.written import PROGRAM, write
 from yarnhub.cluster.ports import choose_ports
@@ -61,18 +62,6 @@ DASHBOARD = "/services/dask-gateway/clusters/none/status"
 METRICS = "/services/platform/metrics"
 
 
-async def visit(url: str, user: str, password: str, path: str) -> httpx.Response:
-    """What the browser of a user shows who logs in at the hub and opens a page."""
-    async with httpx.AsyncClient(
-        base_url=url, follow_redirects=True, timeout=60, trust_env=False
-    ) as browser:
-        await browser.get("/hub/login")
-        form = {"username": user, "password": password, "_xsrf": browser.cookies["_xsrf"]}
-        home = {"next": "/hub/home"}  # instead of the start of a server
-        (await browser.post("/hub/login", params=home, data=form)).raise_for_status()
-        return await browser.get(path)
-
-
 @pytest.mark.cluster
 @pytest.mark.timeout(400)
 async def test_all_services_from_what_init_has_written(
@@ -114,7 +103,8 @@ async def test_all_services_from_what_init_has_written(
                 own = {"Authorization": f"token {tokens[user]}"}
                 found = [(await client.get(path, headers=own)).status_code for path in PATHS]
                 assert found == statuses, f"{user}: {found}\n{hub.tail()}"
-                page = await visit(url, user, password, "/services/platform/")
+                async with logged_in(url, user, password) as browser:
+                    page = await browser.get("/services/platform/")
                 assert page.status_code == statuses[0], f"{user}\n{hub.tail()}"
                 # Without a Dask cluster, it says so to those who have logged in.
                 page = await visit(url, user, password, DASHBOARD)

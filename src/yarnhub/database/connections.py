@@ -100,11 +100,19 @@ class Database(Closing):
     async def reading(self, seconds: float = SECONDS) -> AsyncIterator[AsyncConnection]:
         """A connection whose queries see the database as it was at the first one.
 
+        What was read is valid, even if the database does not respond at the end of the block.
+
         Raises:
             DatabaseUnavailableError: The database does not respond, or not in time.
         """
-        async with self._connected(seconds, writes=False) as connection, connection.begin():
-            yield connection
+        has_read = False
+        try:
+            async with self._connected(seconds, writes=False) as connection, connection.begin():
+                yield connection
+                has_read = True
+        except DatabaseUnavailableError:
+            if not has_read:
+                raise
 
     @contextlib.asynccontextmanager
     async def writing(self, seconds: float = SECONDS) -> AsyncIterator[AsyncConnection]:

@@ -13,6 +13,9 @@ from yarnhub.server.platform.pages.login import COOKIE
 if TYPE_CHECKING:
     from server.platform.serving import Platform
 
+MAX_COOKIES = 10_000
+"""Characters: Node.js, and so the hub's proxy, refuses headers of more than 16 KiB together."""
+
 
 async def test_a_browser_logs_in_at_the_hub_and_comes_back_to_its_page(served: Platform) -> None:
     number = served.yarn.submit(name="nap")
@@ -80,6 +83,21 @@ async def test_a_login_leads_to_pages_of_the_service_only(served: Platform, want
     back = await browser.get(served.hub.authorize(asked.headers["Location"], "a"))
     assert back.status_code == 303
     assert back.headers["Location"] == "/hub/"
+
+
+async def test_logins_that_are_begun_while_the_hub_is_away_do_not_fill_the_browser(
+    served: Platform,
+) -> None:
+    browser = served.browser()
+    begun = []
+    for number in range(100):
+        begun.append(await browser.get(f"/hub/applications?text={number}"))
+        sent = "; ".join(f"{each.name}={each.value}" for each in browser.cookies.jar)
+        assert len(sent) < MAX_COOKIES
+    begun.append(await browser.get(f"/hub/applications?text={'x' * 1900}"))
+    for asked in begun[-2:]:  # the latest ones, as of tabs that are open
+        back = await browser.get(served.hub.authorize(asked.headers["Location"], "a"))
+        assert back.status_code == 303
 
 
 async def test_a_code_works_once(served: Platform) -> None:
