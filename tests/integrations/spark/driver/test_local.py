@@ -34,7 +34,15 @@ def kernel(tmp_path: Path) -> Iterator[StartedKernel]:
         yield kernel
 
 
-def test_names_are_made_when_they_are_first_used(kernel: StartedKernel) -> None:
+@pytest.fixture
+def without_class_data(tmp_path: Path) -> Iterator[StartedKernel]:
+    """One whose JVMs load each class from a jar."""
+    with started(tmp_path, LOCAL, None, {"class_data": {}}) as kernel:
+        yield kernel
+
+
+def test_names_are_made_when_they_are_first_used(without_class_data: StartedKernel) -> None:
+    kernel = without_class_data
     assert kernel.good("print('spark' in globals(), 'pyspark' in __import__('sys').modules)") == (
         "False False"
     )
