@@ -15,7 +15,9 @@ from e2e.long_run import Hub, short_lived
 if TYPE_CHECKING:
     from pathlib import Path
 
-pytestmark = [pytest.mark.cluster, pytest.mark.timeout(180)]
+    from yarnhub.cluster import HadoopCluster
+
+pytestmark = [pytest.mark.cluster, pytest.mark.waits, pytest.mark.timeout(180)]
 
 LIFETIME, SECONDS = 20, 62
 

@@ -128,6 +128,7 @@ def test_an_interrupt_cancels_the_jobs_of_the_cell_only(kernel: StartedKernel) -
     kernel.good("sc.cancelAllJobs()")
 
 
+@pytest.mark.waits
 def test_jobs_without_a_cell_count_as_work(kernel: StartedKernel) -> None:
     answers = Answers(kernel.folder)
     kernel.good("import threading; spark")
@@ -158,6 +159,7 @@ def test_what_is_lost_with_the_jvm_is_told_once(kernel: StartedKernel) -> None:
     assert "while sending command" not in reply.text
 
 
+@pytest.mark.waits
 def test_a_jvm_that_cannot_end_ends_with_its_kernel(kernel: StartedKernel) -> None:
     pid = int(kernel.good(JVM))
     os.kill(pid, signal.SIGSTOP)
@@ -165,6 +167,7 @@ def test_a_jvm_that_cannot_end_ends_with_its_kernel(kernel: StartedKernel) -> No
     assert gone(pid, 40)
 
 
+@pytest.mark.waits
 def test_a_jvm_whose_folder_is_deleted_while_it_starts_ends_with_its_kernel(
     kernel: StartedKernel,
 ) -> None:
