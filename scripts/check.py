@@ -41,23 +41,26 @@ TESTS = {
         *("--timeout", "60"),
     ],
     "cluster tests": [
-        *("-m", "cluster and not versions and not jupyter and not spark", "--timeout", "300"),
+        *("-m", "cluster and not (versions or jupyter or spark or waits)", "--timeout", "300"),
         *("--ignore", "tests/faults", "--ignore", "tests/hub"),
     ],
     "hub tests": ["tests/hub", "-m", "cluster and not versions and not spark", "--timeout", "300"],
     # In a process of its own: Jupyter leaves sockets to the garbage collector.
     "kernel tests on a cluster": [
-        *("tests/integrations/kernels", "tests/server", "-m", "jupyter and cluster"),
+        *("tests/integrations", "tests/server", "-m", "jupyter and cluster and not spark"),
         *("--timeout", "300"),
     ],
     "kernel tests": [
-        *("tests/integrations/kernels", "tests/server", "-m", "jupyter and not cluster"),
+        *("tests/integrations", "tests/server", "-m", "jupyter and not (cluster or spark)"),
         *("-p", "xdist", "-n", "2", "--timeout", "120"),
     ],
     # All of them use what was published once on each kind of cluster.
     "Spark tests": [
-        *("tests/integrations/spark", "tests/hub/test_spark.py", "-m", "spark"),
+        *("tests/integrations/spark", "tests/hub", "-m", "spark and not waits"),
         *("--timeout", "300"),
+    ],
+    "tests that wait": [
+        *("tests/e2e", "tests/integrations", "-m", "waits", "--timeout", "300"),
     ],
     "fault tests": [
         *("tests/faults", "--log-cli-level", "WARNING"),
@@ -77,6 +80,12 @@ MANY_ROUNDS = {
 are tried with the same bytes each time."""
 
 DEMO = "demo"
+CLASS_DATA = "class data of Spark"
+PROGRAMS = {
+    DEMO: ["examples/hub_demo.py", "--check"],
+    CLASS_DATA: ["tests/integrations/spark/unpacked.py"],
+}
+"""Steps that are not of pytest."""
 WANTED = {
     "check": (),
     "fast": ((("fast tests",),),),
@@ -88,9 +97,10 @@ WANTED = {
         (
             ("cluster tests", "hub tests"),
             (
-                *("kernel tests", "kernel tests on a cluster", "Spark tests", DEMO),
+                *("kernel tests", "kernel tests on a cluster", CLASS_DATA, "Spark tests", DEMO),
                 *("fault tests", "fault tests of kernels"),
             ),
+            ("tests that wait",),
         ),
     ),
 }
@@ -135,8 +145,8 @@ def run(
     """
     passed = failed = 0
     for name in lane:
-        if name == DEMO:
-            command = [PYTHON, "examples/hub_demo.py", "--check"]
+        if name in PROGRAMS:
+            command = [PYTHON, *PROGRAMS[name]]
             failed += not step(name, command, variables, at_once=lane is shown)
         else:
             # pytest's usual folder is closed for other users by each pytest that starts.

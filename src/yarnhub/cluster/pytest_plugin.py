@@ -24,9 +24,20 @@ if TYPE_CHECKING:
 
 STATE_VARIABLE = "YARNHUB_TEST_CLUSTER_STATE"
 
-SITE = {"yarn-site.xml": {"yarn.resourcemanager.nodemanagers.heartbeat-interval-ms": "200"}}
-"""The ResourceManager gives a node's containers out at its heartbeats, each second by default: most
-of what a test would wait for."""
+SITE = {
+    # Java's own, since the native library has none.
+    "core-site.xml": {
+        "hadoop.security.crypto.codec.classes.aes.ctr.nopadding": (
+            "org.apache.hadoop.crypto.JceAesCtrCryptoCodec"
+        ),
+    },
+    # With Kerberos, blocks are encrypted, by default with 3DES: about 5 MB/s.
+    "hdfs-site.xml": {"dfs.encrypt.data.transfer.cipher.suites": "AES/CTR/NoPadding"},
+    # The ResourceManager gives a node's containers out at its heartbeats, each second by default:
+    # most of what a test would wait for.
+    "yarn-site.xml": {"yarn.resourcemanager.nodemanagers.heartbeat-interval-ms": "200"},
+}
+"""Properties of both clusters, with which tests wait less."""
 
 
 @pytest.fixture(scope="session")

@@ -51,8 +51,6 @@ class Builder:
             self._admin["KRB5CCNAME"] = str(folder / "ticket-hdfs")
         else:
             self.env["HADOOP_USER_NAME"] = name
-        self.as_administrator("hdfs", "dfs", "-mkdir", "-p", ROOT)
-        self.as_administrator("hdfs", "dfs", "-chmod", "1777", ROOT)
 
     def as_administrator(self, *command: str) -> None:
         """Run a command of Hadoop."""

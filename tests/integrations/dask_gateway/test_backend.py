@@ -148,6 +148,7 @@ async def test_a_server_that_was_killed_holds_its_clusters_again(
     assert (await ended(yarn, name)).yarn_application_state is YarnApplicationState.FINISHED
 
 
+@pytest.mark.waits
 async def test_workers_that_wait_keep_their_place(
     server: DaskGatewayServer, alice: User, yarn: Client
 ) -> None:

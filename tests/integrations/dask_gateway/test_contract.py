@@ -253,6 +253,7 @@ async def test_a_scheduler_that_dies_or_hangs_fails_its_cluster(alice: Any) -> N
     await until(lambda: not any(map(schedulers, names)))
 
 
+@pytest.mark.waits
 async def test_what_takes_too_long_to_start(
     hadoop_cluster: HadoopCluster, tmp_path: Path, backend: str
 ) -> None:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from yarnhub.client.client import Client
     from yarnhub.cluster import HadoopCluster
 
-pytestmark = pytest.mark.cluster
+pytestmark = [pytest.mark.cluster, pytest.mark.waits]
 
 SILENCE = 4.0
 """Seconds without a heartbeat after which a cluster is given up: two of CONFIG's periods."""
@@ -47,10 +47,10 @@ async def test_clusters_outlive_the_proxy(
                     await asyncio.sleep(0.1)
         else:
             await server.proxy.kill()
-            await runs_on(yarn, name, 3 * SILENCE)
+            await runs_on(yarn, name, 2 * SILENCE)
             assert server.log.read_text().count("Schedulers cannot report") == 1
             await server.proxy.start()
-        await runs_on(yarn, name, 3 * SILENCE)
+        await runs_on(yarn, name, 2 * SILENCE)
         async with gateway(server, "alice") as client, client.connect(name) as cluster:
             await cluster.scale(1)
             async with cluster.get_client(set_as_default=False) as dask:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from yarnhub.cluster import HadoopCluster
     from yarnhub.hadoop.wire.tokens import Token
 
-pytestmark = [pytest.mark.cluster, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.cluster, pytest.mark.waits, pytest.mark.timeout(240)]
 
 LIFETIME = 20
 """Seconds of a token, which has to be renewed after half of them."""

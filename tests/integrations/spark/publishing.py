@@ -7,15 +7,16 @@ import subprocess
 import sys
 import time
 import uuid
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from e2e.walk import PROJECT
+from integrations.spark import unpacked
 from yarnhub.client.access.settings import Settings
 from yarnhub.client.client import Client
 from yarnhub.client.files.file_systems import user_file_system
 from yarnhub.integrations.spark.driver.java import LIBS
 from yarnhub.integrations.spark.kernelspec import kernelspec_files, yarnhub_spark_settings
-from yarnhub.integrations.spark.published import find_version
+from yarnhub.integrations.spark.published import PublishedFile, find_version, write_manifest
 from yarnhub.kernels import kernelspec
 from yarnhub.yarn.records.applications import YarnApplicationState
 from yarnhub.yarn.records.resource_manager import GetApplicationsRequest
@@ -25,14 +26,17 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from yarnhub.cluster import HadoopCluster
+    from yarnhub.filesystem.port import FileSystem
     from yarnhub.integrations.spark.published import PublishedSpark
     from yarnhub.kernels.request import KernelRequest
 
-PYTHON = PROJECT / "build" / "spark" / "bin" / "python"
-"""`ensure_spark` in `scripts/environment.sh` makes it."""
+PYTHON = unpacked.PYTHON
 LOOPBACK = {"spark.executor.memory": "512m", "spark.executorEnv.SPARK_LOCAL_IP": "127.0.0.1"}
 """Settings for a small cluster on one machine."""
 _NOT_ENDED = tuple(each for each in YarnApplicationState if not each.ended)
+_PUBLISHED: dict[str, PublishedSpark] = {}
+"""By the cluster's configuration: to see that it is published takes seconds, for all jars are
+read."""
 
 
 class Publisher:
@@ -65,7 +69,13 @@ class Publisher:
             }
 
     def publish(self) -> PublishedSpark:
-        """Publish it, unless it is; without class data, which take a minute of CPU."""
+        """Publish it, unless it is, with the class data that was made for tests, if it was."""
+        if self._hadoop not in _PUBLISHED:
+            self._publish()
+            _PUBLISHED[self._hadoop] = asyncio.run(self._found())
+        return _PUBLISHED[self._hadoop]
+
+    def _publish(self) -> None:
         command = (sys.executable, "-m", "yarnhub.cli.main", "spark", "publish", "--no-class-data")
         done = subprocess.run(
             [*command, "--root", self.root, "--from", str(PYTHON)],
@@ -76,7 +86,6 @@ class Publisher:
             check=False,
         )
         assert done.returncode == 0, done.stderr
-        return asyncio.run(self._found())
 
     def kernel_of_alice(
         self, published: PublishedSpark, python: Path, **changes: object
@@ -107,8 +116,9 @@ class Publisher:
             python: The kernel's Python.
             properties: Properties of Spark, without `spark.` and with `_` for each dot.
         """
-        (pyspark,) = PYTHON.parent.parent.glob("lib/python3*/site-packages/pyspark")
+        pyspark = unpacked.installed_pyspark()
         zips = sorted((pyspark / "python" / "lib").glob("*.zip"))
+        libs, class_data = unpacked.links()
         settings = {
             **LOOPBACK,
             **self.java_settings,
@@ -117,12 +127,13 @@ class Publisher:
             "spark.yarn.isPython": "false",
             **{f"spark.{name.replace('_', '.')}": value for name, value in properties.items()},
         }
-        links = [f"ln -s {each} {each.name}\n" for each in zips]
+        links = {**libs, **{each.name: each for each in zips}}
         config = {
-            "prologue": "".join([f"ln -s {pyspark / 'jars'} {LIBS}\n", *links]),
+            "prologue": "".join(f"ln -s {each} {name}\n" for name, each in links.items()),
             "spark": {
                 "version": "4.3.0",
                 "libs": LIBS,
+                "class_data": class_data,
                 "python": [each.name for each in zips],
                 "archive": "",
                 "python_urls": [],
@@ -149,7 +160,8 @@ class Publisher:
 
     async def _found(self) -> PublishedSpark:
         async with user_file_system(Settings.from_environment(self.env)) as file_system:
-            return await find_version(file_system, self.root)
+            found = await find_version(file_system, self.root)
+            return await _with_class_data(file_system, found)
 
     async def running(self) -> list[tuple[str, str]]:
         """The users and ids of Spark's applications that have begun since then, and not ended."""
@@ -169,3 +181,16 @@ class Publisher:
                     found = await self.running()
         except TimeoutError as error:
             raise AssertionError(f"{found} still run") from error
+
+
+async def _with_class_data(file_system: FileSystem, published: PublishedSpark) -> PublishedSpark:
+    """The same with the class data that was made for tests, if it was."""
+    made = unpacked.find()
+    if made is None or made.java_build in published.class_data:
+        return published
+    url = f"{published.folder}/{made.class_data.name}"
+    uploaded = PublishedFile.of(await file_system.upload(made.class_data, url, 0o644))
+    more = {**published.class_data, made.java_build: uploaded}
+    changed = replace(published, class_data=more)
+    await write_manifest(file_system, changed)
+    return changed

@@ -18,7 +18,12 @@ from yarnhub.kernels.local_holder import LocalKernelHolder
 if TYPE_CHECKING:
     from pathlib import Path
 
-pytestmark = [pytest.mark.cluster, pytest.mark.spark, pytest.mark.timeout(900)]
+pytestmark = [
+    pytest.mark.cluster,
+    pytest.mark.spark,
+    pytest.mark.waits,
+    pytest.mark.timeout(900),
+]
 
 LIFETIME = 60
 """Seconds of a token, which has to be renewed after half of them."""

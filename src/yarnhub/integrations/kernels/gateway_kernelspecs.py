@@ -36,8 +36,9 @@ from yarnhub.kernels.kernelspec import PROVISIONER
 
 _log = logging.getLogger(__name__)
 
-_FRESH = 30.0
-"""Seconds for which the service is not asked again; JupyterLab lists kernelspecs each minute."""
+_FRESH = 5.0
+"""Seconds for which the service is not asked again: a page that is opened lists kernelspecs a few
+times. JupyterLab then lists them each minute."""
 _WAIT = 5.0
 """Seconds that a list waits for the service."""
 _UPDATE = 120.0

@@ -78,7 +78,8 @@ class Budget:
     """What look-ups may take.
 
     Attributes:
-        fresh: Seconds for which an answer is used. JupyterLab lists kernelspecs each minute.
+        fresh: Seconds for which an answer is used: servers list kernelspecs when a page is opened,
+            and then each minute.
         wait: Seconds from the begin of a look-up that a list of kernelspecs waits for it. After
             that, the last known answer is used, and the look-up continues.
         deadline: Seconds for a look-up.
@@ -87,7 +88,7 @@ class Budget:
         size: Bytes of all answers that are kept, as JSON; the last one is kept whatever its size.
     """
 
-    fresh: float = 15.0
+    fresh: float = 5.0
     wait: float = 2.0
     deadline: float = 20.0
     at_once: int = 8

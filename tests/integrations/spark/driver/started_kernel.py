@@ -22,13 +22,12 @@ from typing import TYPE_CHECKING, Any
 from jupyter_client.blocking import BlockingKernelClient
 
 from e2e.walk import PROJECT
+from integrations.spark import unpacked
+from integrations.spark.unpacked import JAVA_HOME, PYTHON, installed_pyspark
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-SPARK = PROJECT / "build" / "spark"
-PYTHON = SPARK / "bin" / "python"
-JAVA_HOME = Path("/usr/lib/jvm/java-17-openjdk-amd64")
 DRIVER = PROJECT / "src" / "yarnhub" / "integrations" / "spark" / "driver"
 TAG = "yarnhub-spark-test"
 LOCAL = {"spark.master": "local[2]"}
@@ -41,12 +40,6 @@ sys.path.insert(0, sys.argv.pop(1))
 from yarnhub_spark.kernel import main
 main(sys.argv[1:])
 """
-
-
-def installed_pyspark() -> Path:
-    """The folder of the PySpark that `./test` installs."""
-    (found,) = SPARK.glob("lib/python3*/site-packages/pyspark")
-    return found
 
 
 REQUESTS = "requests"
@@ -250,7 +243,7 @@ def started(
     folder: Path,
     settings: Mapping[str, Any] | None = None,
     user: str | None = None,
-    spark: Mapping[str, str] | None = None,
+    spark: Mapping[str, Any] | None = None,
     /,
     **env: str,
 ) -> Iterator[StartedKernel]:
@@ -260,17 +253,18 @@ def started(
         folder: For the container's folder.
         settings: Spark's properties.
         user: The OS user; None for the current one.
-        spark: Other fields of `SparkSettings`.
+        spark: Other fields of `SparkSettings`; class data is used if it was made for tests.
         env: Environment variables; with `PYTHONSTARTUP`, it is a plain kernel of IPython.
     """
     pyspark = installed_pyspark()
     zips = sorted((pyspark / "python" / "lib").glob("*.zip"))
-    for each in zips:
-        (folder / each.name).symlink_to(each)
-    (folder / "__spark_libs__").symlink_to(pyspark / "jars")
+    libs, class_data = unpacked.links()
+    for name, target in {**libs, **{each.name: each for each in zips}}.items():
+        (folder / name).symlink_to(target)
     document = {
         "version": "4.3.0",
         "jars": sorted(each.name for each in (pyspark / "jars").glob("*.jar")),
+        "class_data": class_data,
         "python": [each.name for each in zips],
         "tag": TAG,
         "settings": dict(settings or {}),

@@ -132,6 +132,7 @@ async def test_the_process_ends_with_the_jvm_and_says_why(served: Served) -> Non
     assert jvms(served.kernel.folder) == []
 
 
+@pytest.mark.waits
 @pytest.mark.parametrize("served", ["40"], indirect=True)
 async def test_one_that_is_not_used_ends(served: Served, tmp_path: Path) -> None:
     server = await served.server()

@@ -34,7 +34,15 @@ def kernel(tmp_path: Path) -> Iterator[StartedKernel]:
         yield kernel
 
 
-def test_names_are_made_when_they_are_first_used(kernel: StartedKernel) -> None:
+@pytest.fixture
+def without_class_data(tmp_path: Path) -> Iterator[StartedKernel]:
+    """One whose JVMs load each class from a jar."""
+    with started(tmp_path, LOCAL, None, {"class_data": {}}) as kernel:
+        yield kernel
+
+
+def test_names_are_made_when_they_are_first_used(without_class_data: StartedKernel) -> None:
+    kernel = without_class_data
     assert kernel.good("print('spark' in globals(), 'pyspark' in __import__('sys').modules)") == (
         "False False"
     )
@@ -120,6 +128,7 @@ def test_an_interrupt_cancels_the_jobs_of_the_cell_only(kernel: StartedKernel) -
     kernel.good("sc.cancelAllJobs()")
 
 
+@pytest.mark.waits
 def test_jobs_without_a_cell_count_as_work(kernel: StartedKernel) -> None:
     answers = Answers(kernel.folder)
     kernel.good("import threading; spark")
@@ -150,6 +159,7 @@ def test_what_is_lost_with_the_jvm_is_told_once(kernel: StartedKernel) -> None:
     assert "while sending command" not in reply.text
 
 
+@pytest.mark.waits
 def test_a_jvm_that_cannot_end_ends_with_its_kernel(kernel: StartedKernel) -> None:
     pid = int(kernel.good(JVM))
     os.kill(pid, signal.SIGSTOP)
@@ -157,6 +167,7 @@ def test_a_jvm_that_cannot_end_ends_with_its_kernel(kernel: StartedKernel) -> No
     assert gone(pid, 40)
 
 
+@pytest.mark.waits
 def test_a_jvm_whose_folder_is_deleted_while_it_starts_ends_with_its_kernel(
     kernel: StartedKernel,
 ) -> None:

@@ -12,13 +12,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from integrations.spark.driver.started_kernel import (
-    PYTHON,
     TAG,
     Answers,
     StartedKernel,
-    installed_pyspark,
     started,
 )
+from integrations.spark.unpacked import PYTHON, installed_pyspark
 from yarnhub.client import Client
 from yarnhub.client.access.settings import Settings
 from yarnhub.yarn.records.applications import YarnApplicationState

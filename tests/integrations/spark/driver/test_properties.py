@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from integrations.spark.driver.sample_settings import PLACE, settings
-from integrations.spark.driver.started_kernel import JAVA_HOME
+from integrations.spark.unpacked import JAVA_HOME
 from yarnhub.integrations.spark.driver.properties import (
     ExecutorSize,
     Place,

@@ -11,12 +11,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from integrations.spark.driver.started_kernel import (
-    PYTHON,
     Answers,
     StartedKernel,
-    installed_pyspark,
     started,
 )
+from integrations.spark.unpacked import PYTHON, installed_pyspark
 from yarnhub.client import Client
 from yarnhub.client.access.settings import Settings
 from yarnhub.client.tokens.submission import fetch_tokens, token_sources
