@@ -55,6 +55,8 @@ OPEN = 300
 """Applications that have not ended."""
 WARM_UP = 10.0
 """Seconds for which clients load pages before anything is measured."""
+PATIENCE = 300.0
+"""Seconds for the platform to list all applications."""
 SITE = {
     "core-site.xml": {f"hadoop.proxyuser.{getpass.getuser()}.users": "*"},
     "yarn-site.xml": {
@@ -110,7 +112,9 @@ async def run(arguments: argparse.Namespace) -> None:
         steps.end("the applications")
         hub, address = ServedHub(USERS), free_address()
         await enter(hub.served())
-        service = await enter(platform(folder, {**cluster.env, **hub.variables(address)}))
+        service = platform(folder, {**cluster.env, **hub.variables(address)})
+        stack.push_async_callback(service.stop)
+        await service.start(PATIENCE)
         steps.end("the platform")
         print(f"set up in {steps}", flush=True)
 
@@ -130,7 +134,8 @@ async def run(arguments: argparse.Namespace) -> None:
             await measure_pages(arguments, clients, processes)
             received = await viewers.end()
         size = received["size"] / max(1, received["events"])
-        print(f"to viewers: {received['events']} parts of streams, {size:.0f} bytes each")
+        print(f"to viewers: {received['events']} parts of streams, {size:.0f} bytes each; ", end="")
+        print(f"{received['ends']} streams have ended")
         changed = await users.end()
         print(f"applications that ended a second: {changed['ended_per_second']:.1f}\n")
         await measure_log(log, clients, service.pid)
