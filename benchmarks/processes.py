@@ -27,10 +27,20 @@ def cpu_with_ended(pids: Iterable[int]) -> float:
     return ticks / os.sysconf("SC_CLK_TCK")
 
 
+def waited(pid: int) -> float:
+    """Seconds for which the main thread of a process could run, and waited for a processor."""
+    return int(Path(f"/proc/{pid}/schedstat").read_text().split()[1]) / 1e9
+
+
 def peak(pid: int) -> float:
     """MiB of memory that a process has held at most."""
     status = Path(f"/proc/{pid}/status").read_text()
     return int(status.partition("VmHWM:")[2].split()[0]) / 1024
+
+
+def reset_peak(pid: int) -> None:
+    """Let `peak` begin with what a process holds now."""
+    Path(f"/proc/{pid}/clear_refs").write_text("5")
 
 
 def held(pids: Iterable[int], what: str) -> float:

@@ -98,7 +98,9 @@ def test_a_measurement_starts_as_its_command_is_written(command: str) -> None:
     script = next(word for word in words if word.startswith("benchmarks/"))
     assert program.startswith(".venv/bin/")
     assert (PROJECT / program).exists()
-    assert f"{command.partition(script)[0]}{script}" in (PROJECT / script).read_text("utf-8")
+    file = PROJECT / script
+    text = (file / "__main__.py" if file.is_dir() else file).read_text("utf-8")
+    assert f"{command.partition(script)[0]}{script}" in text
     usage = [sys.executable, script, "--help"]
     subprocess.run(usage, cwd=PROJECT, check=True, capture_output=True, timeout=60)
 

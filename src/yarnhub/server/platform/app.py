@@ -50,6 +50,7 @@ from yarnhub.server.platform import (
 )
 from yarnhub.server.platform.browser_sessions import Sessions
 from yarnhub.server.platform.build_limits import BuildLimits
+from yarnhub.server.platform.collector import spare
 from yarnhub.server.platform.metrics import Measured, Metrics
 from yarnhub.server.platform.negotiation import Negotiated, Negotiation
 from yarnhub.server.platform.pages import app as pages
@@ -318,6 +319,7 @@ async def run(config: Config, environment: Mapping[str, str]) -> None:
             serving(app, sockets, hub.server_tls),
             running(service.watch.run),
             running(service.recorder.run),
+            running(lambda: spare(service.watch)),
         ):
             await end.wait()
             _log.info("the platform stops")

@@ -30,6 +30,7 @@ def application(service: Service) -> FastAPI:
     app = FastAPI(openapi_url=None, redirect_slashes=False)
     app.state.service = service
     app.state.rows = Rows(service)
+    app.state.cluster = cluster.ShownCluster(service)
     add_handlers(app)
     app.mount("/static", Files(directory=STATIC))
     for each in (
