@@ -143,7 +143,7 @@ def test_the_table_is_java_s(tmp_path: Path) -> None:
     jars = asyncio.run(
         provide_jars(options.hadoop, host.cache, repository=None, report=lambda *_: None)
     )
-    java = find_java(host, chosen=None, kerberos=False).home / "bin" / "java"
+    java = str(find_java(host, chosen=None, kerberos=False).home / "bin" / "java")
     krb5_conf = tmp_path / "krb5.conf"
     krb5_conf.write_text(f"[libdefaults]\n default_realm = {REALM}\n")
 

@@ -105,9 +105,9 @@ async def test_all_services_from_what_init_has_written(
                 assert found == statuses, f"{user}: {found}\n{hub.tail()}"
                 async with logged_in(url, user, password) as browser:
                     page = await browser.get("/services/platform/")
-                assert page.status_code == statuses[0], f"{user}\n{hub.tail()}"
-                # Without a Dask cluster, it says so to those who have logged in.
-                page = await visit(url, user, password, DASHBOARD)
+                    assert page.status_code == statuses[0], f"{user}\n{hub.tail()}"
+                    # Without a Dask cluster, it says so to those who have logged in.
+                    page = await browser.get(DASHBOARD)
                 assert page.status_code == (404 if user == "alice" else 403), hub.tail()
                 assert ("You have no Dask cluster" in page.text) is (user == "alice")
             assert (await client.get(METRICS)).status_code == 403, "through the proxy"

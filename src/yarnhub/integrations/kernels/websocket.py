@@ -66,6 +66,7 @@ class PatientConnection(ZMQChannelsWebsocketConnection):
     _interrupted = 0
     """Bytes in `held`."""
     kernel_info_channel: Any  # jupyter_server's
+    limit_rate: Any  # jupyter_server's
     _sent: deque[str]
     held: Missed | None = None
     """What has come from the kernel while its channels are interrupted."""
