@@ -39,8 +39,9 @@ _COOKIE = "yarnhub-login-"
 """The beginning of the names of the cookies of logins that have begun."""
 _COOKIES = 16
 """Logins of a browser that have begun, one for each tab; another one replaces one of them."""
-_MAX_PAGE = 150
-"""Characters of an address in a cookie: servers accept 8 KiB of all cookies together."""
+_MAX_PAGE, _MAX_OTHER_PAGE = 1000, 150
+"""Characters of an address in a cookie, and in one besides others: servers accept 8 KiB of all
+cookies together."""
 _PATH = re.compile(r"[^\x00-\x20\\]*")
 _UNKNOWN = (
     "This login was begun in another browser, more than 10 minutes ago, or before many others. Try "
@@ -159,8 +160,10 @@ class HubOAuth:
             "code_challenge": challenge,
             "code_challenge_method": "S256",
         }
-        pages = (page, page.partition("?")[0], self._oauth.home)
-        kept = f"{state} {verifier} {next(each for each in pages if len(each) <= _MAX_PAGE)}"
+        pages = (page, page.partition("?")[0])
+        most = _MAX_OTHER_PAGE if any(name.startswith(_COOKIE) for name in cookies) else _MAX_PAGE
+        back = next((each for each in pages if len(each) <= most), self._oauth.home)
+        kept = f"{state} {verifier} {back}"
         return BegunLogin(
             url=f"{self._oauth.hub_url}api/oauth2/authorize?{urlencode(query)}",
             cookie=cookie,

@@ -129,10 +129,14 @@ class TlsPort:
         try:
             while True:
                 try:
-                    accepted, _ = await self._loop.sock_accept(self._listening)
+                    accepted, _ = self._listening.accept()
+                except (BlockingIOError, ConnectionAbortedError):
+                    await self._readable()
+                    continue
                 except OSError:
                     await asyncio.sleep(_ACCEPT_PAUSE)
                     continue
+                accepted.settimeout(0)
                 task = self._loop.create_task(self._serve(accepted))
                 self._tasks.add(task)
                 task.add_done_callback(self._forget)
@@ -145,6 +149,15 @@ class TlsPort:
             if self._tasks:
                 await asyncio.wait(self._tasks)
             await asyncio.sleep(0)  # transports close in the next round of the loop
+
+    async def _readable(self) -> None:
+        """Wait for a peer. `sock_accept` would leave one open that comes as it is cancelled."""
+        ready = asyncio.Event()
+        self._loop.add_reader(self._listening, ready.set)
+        try:
+            await ready.wait()
+        finally:
+            self._loop.remove_reader(self._listening)
 
     def _forget(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
