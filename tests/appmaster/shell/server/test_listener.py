@@ -86,8 +86,7 @@ async def test_who_says_nothing_has_to_go(monkeypatch: pytest.MonkeyPatch) -> No
 async def test_no_more_files_are_a_moments_trouble(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    loop = asyncio.get_running_loop()
-    accept, left = loop.sock_accept, 20
+    accept, left = listener._accepted, 20
 
     async def exhausted(sock: socket.socket) -> tuple[socket.socket, object]:
         nonlocal left
@@ -96,7 +95,7 @@ async def test_no_more_files_are_a_moments_trouble(
             raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
         return await accept(sock)
 
-    monkeypatch.setattr(loop, "sock_accept", exhausted)
+    monkeypatch.setattr(listener, "_accepted", exhausted)
     monkeypatch.setattr(listener, "_ACCEPT_PAUSE", 0.001)
     with caplog.at_level(logging.WARNING):
         async with asyncio.timeout(20), serve(own_admission(Answering()), "127.0.0.1") as port:

@@ -132,10 +132,9 @@ class _Entrance:
 
     async def run(self, bound: socket.socket, group: asyncio.TaskGroup) -> None:
         """Accept clients until cancelled."""
-        loop = asyncio.get_running_loop()
         while True:
             try:
-                sock, address = await loop.sock_accept(bound)
+                sock, address = await _accepted(bound)
             except OSError as error:
                 if error.errno in _EXHAUSTED:
                     self._say(f"{error.strerror}: the limit is LimitNOFILE of the unit, or ulimit")
@@ -143,7 +142,7 @@ class _Entrance:
                     await asyncio.sleep(_ACCEPT_PAUSE)
                 continue  # otherwise, the client has left before it was accepted
             self._take(_Client(sock, address[0]), group)
-            await asyncio.sleep(0)  # sock_accept does not yield while clients are queued
+            await asyncio.sleep(0)  # while clients are queued, nothing else waits
 
     def _say(self, why: str) -> None:
         now = asyncio.get_running_loop().time()
@@ -324,3 +323,21 @@ async def close(writer: asyncio.StreamWriter) -> None:
         pass
     finally:
         writer.transport.abort()  # a client that does not read must not keep the connection open
+
+
+async def _accepted(bound: socket.socket) -> tuple[socket.socket, Any]:  # Any: as the family has it
+    """Accept a client. `sock_accept` would leave one open that comes as it is cancelled."""
+    loop = asyncio.get_running_loop()
+    while True:
+        try:
+            found, address = bound.accept()
+        except BlockingIOError:
+            ready = asyncio.Event()
+            loop.add_reader(bound, ready.set)
+            try:
+                await ready.wait()
+            finally:
+                loop.remove_reader(bound)
+        else:
+            found.settimeout(0)
+            return found, address
