@@ -127,7 +127,7 @@ class AuditLog:
         for line in reversed(lines):
             if len(found) == number:
                 break
-            with contextlib.suppress(ValueError):
+            with contextlib.suppress(ValueError, RecursionError):
                 record = json.loads(line)
                 if isinstance(record, dict):
                     found.append(record)

@@ -44,17 +44,21 @@ class Counted(Protocol):
         """Of its identity."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Unstopped:
     """A session whose stop has failed.
 
     Attributes:
         name: Its name: the next start of a session of this name ends it first.
         held: What its user holds with it.
+        asked: Whether it has been asked to end, with its grace period.
+        refused: Whether an attempt has failed, which is logged once.
     """
 
     name: tuple[str, str]
     held: Held
+    asked: bool = False
+    refused: bool = False
 
 
 class CountedSessions:
@@ -102,14 +106,13 @@ class CountedSessions:
         _ = self._tasks.start(self._stop(application, holder), f"stop: {application}")
 
     async def _stop(self, application: str, holder: Callable[[], Holder]) -> None:
-        now = False  # its grace period may have begun, or not
-        while not await self._is_stopped(application, holder, now=now):
+        session = self._unstopped[application]
+        while not await self._is_stopped(application, holder, session):
             await asyncio.sleep(self._interval)
-            now = True
         self._unstopped.pop(application, None)
 
     async def _is_stopped(
-        self, application: str, holder: Callable[[], Holder], *, now: bool
+        self, application: str, holder: Callable[[], Holder], session: _Unstopped
     ) -> bool:
         """Stop a session unless it has ended; whether it has, False if unknown."""
         try:
@@ -118,10 +121,12 @@ class CountedSessions:
                 if not isinstance(found, Session):
                     return isinstance(found, SessionEnd)
                 if await found.poll() is None:
+                    now, session.asked = session.asked, True
                     await found.stop(now=now)
                 return await found.poll() is not None
         except Exception as error:  # noqa: BLE001  # a fault of an attempt is no end
             known = isinstance(error, YarnhubError)
-            if not (known and now):  # the first time; faults of ours each time
+            if not (known and session.refused):
                 _log.warning("cannot stop %s: %s", application, error, exc_info=not known)
+            session.refused = True
             return False

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import traceback
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -55,6 +56,22 @@ def test_it_is_small(code: bytes) -> None:
 
 def test_the_same_code_gives_the_same_bytes(code: bytes) -> None:
     assert build() == code
+
+
+def test_clients_that_submit_at_once_build_it_one_after_the_other(
+    code: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    builds: list[bytes] = []
+
+    def build_once() -> bytes:
+        builds.append(code)
+        return code
+
+    monkeypatch.setattr(appmaster_zip, "build", build_once)
+    with ThreadPoolExecutor(8) as threads:
+        found = list(threads.map(cached, [tmp_path] * 8))
+    assert found == [code] * 8
+    assert builds == [code]
 
 
 def test_it_holds_what_an_application_master_imports_and_no_more(code: bytes) -> None:

@@ -185,7 +185,7 @@ async def test_a_server_that_could_not_be_stopped_is_stopped_later_and_counts_un
     async with asyncio.timeout(30):
         while shared.servers.held(other.server_size):
             await asyncio.sleep(0.01)
-    assert session.stops[-1] is True
+    assert len(session.stops) > 1
     await shared.tasks.aclose()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 from typing import TYPE_CHECKING
 
@@ -159,6 +160,28 @@ async def test_a_restarted_kernel_waits_for_no_client_that_has_left(
             else:
                 async with server.client(kernel_id) as other:
                     assert await other.result("2") == "2"
+
+
+@pytest.mark.parametrize("who", ["the same client", "another client"])
+async def test_a_cell_that_was_sent_after_a_restart_is_not_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, who: str
+) -> None:
+    async with serving(tmp_path) as server:
+        kernel_id = (await server.start())["id"]
+        async with server.client(kernel_id) as client:
+            assert await client.result("1") == "1"
+            await client.close()
+            await server.http.post(f"/api/kernels/{kernel_id}/restart")
+            # The connections to the process before may end later.
+            monkeypatch.setattr(server.manager.holding.sockets, "generation", lambda _: 1)
+            other = server.client(kernel_id)
+            async with contextlib.nullcontext(client) if who == "the same client" else other as now:
+                if now is client:
+                    await client.connect(server, kernel_id)
+                cell = await now.run(UNTIL.format(str(tmp_path / "go")))
+                await until_over(server, kernel_id)
+                (tmp_path / "go").touch()
+                assert (await now.reply(cell))["status"] == "ok"
 
 
 async def test_a_cell_of_a_process_that_was_restarted_has_ended(tmp_path: Path) -> None:

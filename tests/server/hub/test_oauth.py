@@ -42,11 +42,8 @@ async def test_two_tabs_can_log_in_at_the_same_time() -> None:
     hub = FakeHub()
     async with httpx.AsyncClient(transport=httpx.MockTransport(hub.respond)) as client:
         oauth = HubOAuth(OF_HUB, CLIENT, client)
-        cookies: dict[str, str] = {}
-        tabs = []
-        for each in ("one", "two"):
-            tabs.append(oauth.begin(f"/services/x/{each}", cookies))
-            cookies[tabs[-1].cookie] = tabs[-1].value
+        tabs = [oauth.begin(f"/services/x/{each}", {}) for each in ("one", "two")]
+        cookies = {each.cookie: each.value for each in tabs}
         for tab, page in zip(tabs, ("one", "two"), strict=True):
             query = httpx.URL(hub.authorize(tab.url, "a")).params
             login = await oauth.finish(query["code"], query["state"], cookies)

@@ -30,12 +30,15 @@ async def test_administrators_see_the_last_lines_first(served: Platform, tmp_pat
     audit = served.service.audit
     audit.write(Event.KILL, "alice", application="application_1_0001", user="alice")
     with (tmp_path / "audit.jsonl").open("a") as file:
-        file.write('cut off {\n[1]\n{"time": "yesterday", "size": 3}\n')
+        file.write('cut off {\n[1]\n{"time": "yesterday", "size": 3, "x": "\\ud83d"}\n')
+        file.write("[" * 10_000 + "\n")
     audit.write(Event.SHARE, "bob", name=HOSTILE)
     lines = (await served.get("c", "/audit")).json()
     assert [each["event"] for each in lines] == ["share", "", "kill"]
     assert (lines[0]["actor"], lines[0]["details"]) == ("bob", {"name": HOSTILE})
-    assert (lines[1]["time"], lines[1]["actor"], lines[1]["details"]) == (None, "", {"size": "3"})
+    assert (lines[1]["time"], lines[1]["actor"], lines[1]["details"]) == (
+        None, "", {"size": "3", "x": "?"},
+    )  # fmt: skip
     assert lines[2]["details"] == {"application": "application_1_0001", "user": "alice"}
     assert lines[2]["time"].endswith("Z")
     (last,) = (await served.get("c", "/audit", limit=1)).json()

@@ -12,6 +12,7 @@ import ast
 import hashlib
 import io
 import tempfile
+import threading
 import tokenize
 import zipfile
 from pathlib import Path
@@ -75,6 +76,8 @@ _TYPES = ast.dump(ast.parse("TYPE_CHECKING", mode="eval").body)
 _TEXT = {tokenize.STRING, getattr(tokenize, "FSTRING_MIDDLE", tokenize.STRING)}
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 """The same code gives the same bytes."""
+_BUILDING = threading.Lock()
+"""Python 3.11 cannot parse in two threads at once: "AST constructor recursion depth mismatch"."""
 
 
 def cached(folder: Path) -> bytes:
@@ -89,6 +92,13 @@ def cached(folder: Path) -> bytes:
     kept = folder / f"program-{fingerprint.hexdigest()[:16]}.zip"
     if is_own(kept):
         return kept.read_bytes()
+    with _BUILDING:
+        if is_own(kept):  # by now
+            return kept.read_bytes()
+        return _built(folder, kept)
+
+
+def _built(folder: Path, kept: Path) -> bytes:
     built = build()
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     with tempfile.NamedTemporaryFile(dir=folder, delete=False) as file:

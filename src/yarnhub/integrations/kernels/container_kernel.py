@@ -97,6 +97,12 @@ class ContainerKernel(ServerKernelManager):
         return self.holding.sockets.generation(kernel) if kernel is not None else 0
 
     @property
+    def latest_generation(self) -> int:
+        """Of the process that new connections reach; 0 if it does not run in a container."""
+        kernel = self.container.kernel if self.container is not None else None
+        return kernel.status.generation if kernel is not None else 0
+
+    @property
     def in_container(self) -> bool:
         """Whether its kernelspec says that it runs in a container."""
         return is_for_containers(self.kernel_spec)

@@ -56,7 +56,9 @@ class Message:
         raw = [bytes(each) for each in parts]
         try:
             at = raw.index(DELIM)
-            header, parent, _, content = (json.loads(each) for each in raw[at + 2 : at + 6])
+            header, parent, _, content = (
+                json.loads(each.decode(errors="replace")) for each in raw[at + 2 : at + 6]
+            )
             return cls(raw, dict(header), dict(parent), dict(content))
         except (ValueError, TypeError, RecursionError) as error:
             _log.debug("a message of a kernel cannot be read: %s", error)
@@ -183,8 +185,9 @@ class Missed:
                 content = {**each.content, "status": "error"}
         content["execution_count"] = count
         # Half of a surrogate pair, which JSON can have, cannot be sent.
-        content = json.loads(json.dumps(content, ensure_ascii=False).encode(errors="replace"))
-        reply = self._signer.msg("execute_reply", content, parent={"header": message.parent})
+        text = json.dumps([content, message.parent], ensure_ascii=False)
+        content, parent = json.loads(text.encode(errors="replace"))
+        reply = self._signer.msg("execute_reply", content, parent={"header": parent})
         return [bytes(each) for each in self._signer.serialize(reply)]
 
 

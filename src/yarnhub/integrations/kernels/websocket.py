@@ -30,7 +30,7 @@ from yarnhub.integrations.kernels.interruption import BEFORE, SUBSCRIBED, SentCe
 from yarnhub.integrations.kernels.replay import Message, Missed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from yarnhub.integrations.kernels.container_kernel import ContainerKernel
 
@@ -65,6 +65,8 @@ class PatientConnection(ZMQChannelsWebsocketConnection):
     """Bytes, as far as they count for `_MAX_KEPT`."""
     _interrupted = 0
     """Bytes in `held`."""
+    _generation = 0
+    """Of the kernel's process when the client was connected: no earlier one gets its cells."""
     kernel_info_channel: Any  # jupyter_server's
     limit_rate: Any  # jupyter_server's
     _sent: deque[str]
@@ -160,7 +162,8 @@ class PatientConnection(ZMQChannelsWebsocketConnection):
             channel, header = self._read(incoming_msg)
             if runs_cell(header):
                 now = asyncio.get_running_loop().time()
-                cell = SentCell(header, self.kernel_manager.generation, now)
+                generation = max(self.kernel_manager.generation, self._generation)
+                cell = SentCell(header, generation, now)
                 self._running[header["msg_id"]] = cell
             stream = self.channels.get(channel)
             if stream is not None:
@@ -209,21 +212,23 @@ class PatientConnection(ZMQChannelsWebsocketConnection):
     def _restore_interrupted(self) -> None:
         """Restore what is kept for the client's return if the kernel's channels are interrupted.
 
-        Jupyter Server would send all of it as if it came after what the launcher keeps.
+        Jupyter Server would send all of it as if it came after what the launcher keeps, and use
+        sockets whose connections may be those of a process that has ended.
         """
         buffer = self._left()
         if buffer is None or not getattr(self.kernel_manager, "is_interrupted", False):
             return
+        self.multi_kernel_manager.get_buffer(self.kernel_id, self.session_key)
         self.channels = buffer["channels"]
-        messages, before = list(buffer["buffer"]), buffer.get(BEFORE, 0)
-        buffer["buffer"].clear()
-        for channel, parts in messages[:before]:
-            self.handle_outgoing_message(channel, parts)
+        before = buffer.get(BEFORE, 0)
+        self._send_all(buffer["buffer"][:before])
         self._join_interruption()
-        for channel, parts in messages[before:]:
-            self.handle_outgoing_message(channel, parts)
+        self._send_all(buffer["buffer"][before:])
         if self.held is not None:
             self.held.subscribed.clear()  # by what has arrived before
+        for stream in self.channels.values():
+            stream.close()
+        self.channels = {}
 
     def _join_interruption(self) -> None:
         """Wait for what the kernel publishes while its channels are interrupted, if they are."""
@@ -243,12 +248,7 @@ class PatientConnection(ZMQChannelsWebsocketConnection):
         self._interrupted = 0
         if missed is None or not self.channels:
             return
-        limited, self.limit_rate = self.limit_rate, False  # it came more slowly than it is sent
-        try:
-            for channel, parts in missed.buffered(count):
-                self.handle_outgoing_message(channel, parts)
-        finally:
-            self.limit_rate = limited
+        self._send_all(missed.buffered(count))
         for cell in list(self._running.values()):
             header, lost = cell.header, why_lost(cell)
             if not lost:
@@ -258,6 +258,15 @@ class PatientConnection(ZMQChannelsWebsocketConnection):
             reply = self.session.msg("execute_reply", failed, parent={"header": header})
             self.handle_outgoing_message("shell", self.session.serialize(reply))
             self._send("status", {"execution_state": "idle"}, header)
+
+    def _send_all(self, messages: Iterable[tuple[str, list[bytes]]]) -> None:
+        """Send what was kept; Jupyter's limit is for what comes as fast as it is sent."""
+        limited, self.limit_rate = self.limit_rate, False
+        try:
+            for channel, parts in messages:
+                self.handle_outgoing_message(channel, parts)
+        finally:
+            self.limit_rate = limited
 
     def on_restart_failed(self) -> None:
         """Close the websocket: the kernel is dead."""
@@ -319,6 +328,7 @@ class PatientConnection(ZMQChannelsWebsocketConnection):
             self._join_interruption()
             if connected is not None:
                 await connected
+            self._generation = getattr(self.kernel_manager, "latest_generation", 0)
         except web.HTTPError as error:
             self._close(error.log_message or "the kernel has not started")
             return

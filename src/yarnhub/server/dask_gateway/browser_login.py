@@ -102,7 +102,7 @@ class BrowserLogin:
         """The token in a browser's cookie; None if there is none, or one that is too old."""
         try:
             return self._fernet.decrypt(request.cookies.get(COOKIE, ""), ttl=LOGGED_IN).decode()
-        except InvalidToken:
+        except (InvalidToken, ValueError):  # not ASCII
             return None
 
 

@@ -39,7 +39,9 @@ _COOKIE = "yarnhub-login-"
 """The beginning of the names of the cookies of logins that have begun."""
 _COOKIES = 16
 """Logins of a browser that have begun, one for each tab; another one replaces one of them."""
-_MAX_PAGE, _MAX_OTHER_PAGE = 1000, 150
+_NUMBERS = 10**6
+"""Tabs that are opened at once do not know each other's cookies: their numbers differ."""
+_MAX_PAGE, _MAX_OTHER_PAGE = 300, 150
 """Characters of an address in a cookie, and in one besides others: servers accept 8 KiB of all
 cookies together."""
 _PATH = re.compile(r"[^\x00-\x20\\]*")
@@ -237,9 +239,11 @@ class HubOAuth:
 
 
 def _free_cookie(cookies: Mapping[str, str]) -> str:
-    """The name of the cookie of a new login: tabs that are opened at once have the same cookies."""
-    names = [f"{_COOKIE}{number}" for number in range(_COOKIES)]
-    return secrets.choice([name for name in names if name not in cookies] or names)
+    """The name of the cookie of a new login."""
+    begun = [name for name in cookies if re.fullmatch(rf"{_COOKIE}[0-9]{{1,6}}", name)]
+    if len(begun) >= _COOKIES:
+        return secrets.choice(begun)
+    return f"{_COOKIE}{secrets.randbelow(_NUMBERS)}"
 
 
 def _error(answer: httpx.Response) -> str:

@@ -44,12 +44,17 @@ class AuditLine(Document):
     @classmethod
     def of(cls, record: Mapping[str, object]) -> AuditLine:
         """A line of the log's file, which others can write, too."""
-        fields = {str(name): str(value) for name, value in record.items()}
+        fields = {_sendable(name): _sendable(value) for name, value in record.items()}
         time = None
         with contextlib.suppress(ValueError):
             time = dt.datetime.fromisoformat(fields.pop("time", ""))
         event, actor = fields.pop("event", ""), fields.pop("actor", "")
         return cls(time=time, event=event, actor=actor, details=fields)
+
+
+def _sendable(value: object) -> str:
+    """A text without half of a surrogate pair, which JSON can have and UTF-8 cannot."""
+    return str(value).encode(errors="replace").decode()
 
 
 @router.get("")

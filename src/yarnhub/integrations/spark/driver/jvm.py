@@ -124,7 +124,7 @@ class Jvm:
         Args:
             start: What it is started with.
             on_end: Called in a thread when it has ended without `end`; `ended` is set afterwards.
-            meanwhile: Called while it starts.
+            meanwhile: Called while it starts; interrupts wait for its end.
 
         Raises:
             JvmError: It has ended, or has not opened its port in time.
@@ -146,7 +146,8 @@ class Jvm:
             program = java_program(start.java_home)
             with interrupts_deferred():
                 self._process = self._run(program)
-            meanwhile()
+            with interrupts_deferred():  # one would leave modules that are half imported
+                meanwhile()
             self._connect(self._process)
         except BaseException:  # an interrupt, too, leaves nothing
             self._ending = True

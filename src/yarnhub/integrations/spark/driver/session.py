@@ -336,12 +336,23 @@ class Sessions:
                 memory=properties[MEMORY],
                 by_builder=self.settings.has_builder,
             )
-            jvm = Jvm(start, on_end=self._jvm_ended, meanwhile=_import_converters)
+            jvm = Jvm(start, on_end=self._jvm_ended, meanwhile=self._import_converters)
             return jvm, properties
         except (SettingsError, JavaError, JvmError, ServiceError) as error:
             raise SparkError(str(error)) from None
         except OSError as error:
             raise SparkError(words.start_failed(str(error))) from error
+
+    def _import_converters(self) -> None:
+        """Import what PySpark 4 imports for its first call of a JVM, pandas among it.
+
+        In PySpark 3.5, the module ends a process without a `SPARK_HOME`.
+
+        Source: pyspark.sql.types.NumpyArrayConverter.can_convert.
+        """
+        if not self.settings.version.startswith("3."):
+            with contextlib.suppress(Exception):  # PySpark raises it again when it needs the module
+                importlib.import_module("pyspark.testing.utils")
 
     def _check_launcher(self, error: Exception) -> None:
         """Name the launcher as the reason of an error if it is gone, and with it all tokens."""
@@ -444,15 +455,6 @@ def proxy_address(context: Context) -> str:
         host = web.getProxyHostAndPort(configuration)
         return f"{scheme}{host}/proxy/{context.applicationId}/"
     return ""
-
-
-def _import_converters() -> None:
-    """Import what PySpark imports for its first call of a JVM, pandas among it.
-
-    Source: pyspark.sql.types.NumpyArrayConverter.can_convert.
-    """
-    with contextlib.suppress(Exception):  # PySpark raises it again when it needs the module
-        importlib.import_module("pyspark.testing.utils")
 
 
 def _is_current(context: Context) -> bool:

@@ -27,7 +27,7 @@ _PROOF = "X-Page-Token"
 _MAX_FORM, _MAX_LONG_FORM = 8192, 1 << 18
 """Bytes of a form, and of one with the packages of an environment."""
 _CODE = Query(min_length=1, max_length=1000)
-_STATE_TEXT = Query(pattern=r"^[0-9]{1,2}\.[A-Za-z0-9_-]{22}$")
+_STATE_TEXT = Query(pattern=r"^[0-9]{1,6}\.[A-Za-z0-9_-]{22}$")
 
 
 class NotLoggedInError(Exception):
