@@ -64,7 +64,8 @@ def test_an_environment_with_another_pyspark_is_as_before(tmp_path: Path) -> Non
     with started(tmp_path, LOCAL, **variables) as kernel:
         reply = kernel.run("import pyspark")
         assert "This server has Spark 4.2.1 on YARN. The imported pyspark 4.3.0 (" in reply.text
-        assert kernel.good(SUM.format(".master('local[1]')")).endswith("499999500000")
+        # With a progress bar if the machine is slow.
+        assert "499999500000" in kernel.good(SUM.format(".master('local[1]')")).split()
 
 
 def test_a_restarted_kernel_ends_what_it_has_left_once_it_imports_pyspark(tmp_path: Path) -> None:
