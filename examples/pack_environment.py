@@ -41,7 +41,8 @@ def main(folder: Path) -> None:
         python = Path(sys.executable).resolve()
         run(uv, "venv", "-q", "--clear", "--relocatable", "--python", python, environment)
         into = ("--python", environment / "bin" / "python")
-        run(uv, "pip", "install", "-q", *into, *PACKAGES, wheel)
+        # A link from uv's cache changes while another process makes one, and tar refuses the file.
+        run(uv, "pip", "install", "-q", "--link-mode", "copy", *into, *PACKAGES, wheel)
     left_out = [f"--exclude={pattern}" for pattern in LEFT_OUT]
     run("tar", "-czf", archive, *left_out, "--directory", environment, ".")
     mark.write_text(made_from)

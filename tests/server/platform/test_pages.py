@@ -90,6 +90,22 @@ async def test_the_address_filters_sorts_and_pages(served: Platform) -> None:
     assert "This page is empty: the list has 3 pages" in beyond.text
 
 
+async def test_what_waits_for_room_names_its_queue(served: Platform) -> None:
+    told = (
+        "[Tue Dec 01 13:12:40 +0000 2026] Application is Activated, waiting for resources to be "
+        "assigned for AM. Details : AM Partition = <DEFAULT_PARTITION> ; Queue's Absolute used "
+        "capacity = 6.25 % ; Queue's Absolute max capacity = 13.0 % ; "
+    )
+    served.yarn.submit(queue="root.oranges", diagnostics=told)
+    await served.seen()
+    page = await served.visit("/applications", "a", served.browser())
+    assert (
+        "It waits for a container for its ApplicationMaster in queue root.oranges, which can use "
+        "at most 13 % of the cluster." in page.text
+    )
+    assert "DEFAULT_PARTITION" not in page.text
+
+
 async def test_a_list_of_one_kind(served: Platform) -> None:
     server = served.yarn.submit(application_type="skein", application_tags=("jupyterhub",))
     kernel = served.yarn.submit(application_type="skein", application_tags=("kernel",))

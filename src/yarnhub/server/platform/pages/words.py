@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import re
 from typing import TYPE_CHECKING
 
 from yarnhub.base.foreign_text import clean_and_cut
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
 _MAX_LINE = 300
 """Characters of a reason in a list."""
 _GIB = 1024
+_NO_CONTAINER = "waiting for resources to be assigned for AM"
+_MOST = re.compile(r"Queue's Absolute max capacity = (\d+(?:\.\d+)?) %")
+"""Of YARN's diagnostics (Hadoop 3.4.2, SchedulerApplicationAttempt and AMState)."""
 _LEAST = 0.01
 _UNITS = (("day", 86400), ("hour", 3600), ("minute", 60), ("second", 1))
 
@@ -105,11 +109,20 @@ def reason(report: ApplicationReport) -> str:
             return ""
         case Status.WAITING:
             limit = master_limit(report)
-            text = report.diagnostics if limit is None else sentence(limit)
+            text = _waits(report) if limit is None else sentence(limit)
         case _:
             text = brief(diagnostics.read(report.diagnostics))
     text = clean_and_cut(text, lines=False)
     return text if len(text) <= _MAX_LINE else f"{text[:_MAX_LINE]}…"
+
+
+def _waits(report: ApplicationReport) -> str:
+    """What an application waits for that no limit on ApplicationMasters holds back."""
+    if _NO_CONTAINER not in report.diagnostics:
+        return report.diagnostics
+    most = _MOST.search(report.diagnostics)
+    share = f", which can use at most {float(most[1]):g} % of the cluster" if most else ""
+    return f"It waits for a container for its ApplicationMaster in queue {report.queue}{share}."
 
 
 def own_limit(limits: OwnLimits) -> str:
