@@ -52,7 +52,7 @@ pip:
 kernel: {{memory: 512 MiB, vcores: 1}}
 """
 OF_ENVIRONMENT = f"{ENVIRONMENT} (Python {sys.version_info.major}.{sys.version_info.minor})"
-QUEUE, SHARE = "fruit.oranges", 13
+QUEUE, SHARE = "fruit.oranges", 11
 """The queue of the reports, and the most that it may use of the cluster, in percent."""
 REPORTS = ("nightly-report", "weekly-report")
 """The second waits, as the first fills their queue."""

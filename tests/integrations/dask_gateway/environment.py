@@ -34,6 +34,7 @@ def pack(folder: Path) -> Path:
     ]
     for command in commands:
         variables = {**os.environ, "UV_PROJECT_ENVIRONMENT": str(environment)}  # noqa: TID251
+        variables["UV_LINK_MODE"] = "copy"  # tar refuses files that others link meanwhile
         subprocess.run(command, check=True, timeout=300, env=variables)
     return archive
 
