@@ -21,6 +21,9 @@ EXPRESSIONS = {"compile", "search", "match", "fullmatch", "sub", "findall", "fin
 WORDS = re.compile(r"[A-Za-z]{2,}(?:'s)?[,:;.]? +[A-Za-z]{2,}")
 COMMAND = re.compile(r"\bskein (?:application|config|container|driver|kv|node|queue|token) \w+")
 FOREIGN = {
+    # Of the ResourceManager: SchedulerApplicationAttempt and AMState.
+    "waiting for resources to be assigned for AM",
+    r"Queue's Absolute max capacity = (\d+(?:\.\d+)?) %",
     # the ResourceManager
     r"AM Container for \S+ exited with\s+exitCode: (-?\d{1,10})\b",
     r"For more detailed output, check .{1,1000}? of each attempt\.\s*\.?",
