@@ -118,10 +118,9 @@ class Measured:
 
         try:
             await self._app(scope, receive, counted)
-        except Exception:
-            if not has_begun:
-                responds(500)  # which is sent outside of this
-            raise
+        finally:
+            if not has_begun:  # a fault, for which 500 is sent outside of this
+                responds(500)
 
 
 class _Current(Collector):
