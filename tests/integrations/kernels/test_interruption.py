@@ -18,7 +18,8 @@ from yarnhub.kernels.protocol import Activity
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from integrations.kernels.servers import Server
+    from integrations.kernels.servers import Client, Server
+    from yarnhub.kernels.kernel import Kernel
 
 pytestmark = pytest.mark.jupyter
 
@@ -26,6 +27,22 @@ UNTIL = """
 import pathlib, time
 while not pathlib.Path({!r}).exists(): time.sleep(0.01)
 """
+
+
+TWENTY = "import time\nfor number in range(20): print(number, flush=True); time.sleep(0.1)"
+
+
+async def until_idle(kernel: Kernel, status: KernelStatus) -> None:
+    """Wait until a kernel has run its cell."""
+    async with asyncio.timeout(30):
+        while (status := await kernel.changed(status)).activity is not Activity.IDLE:
+            continue
+
+
+def printed(client: Client, cell: str) -> str:
+    """What a client has seen a cell print."""
+    of_cell = [each for each in client.seen if each["parent_header"].get("msg_id") == cell]
+    return "".join(each["content"].get("text", "") for each in of_cell)
 
 
 async def until_over(server: Server, kernel_id: str) -> None:
@@ -44,38 +61,32 @@ def buffered(server: Server, kernel_id: str) -> str:
 async def test_a_client_that_returns_during_an_interruption_gets_what_was_kept(
     tmp_path: Path,
 ) -> None:
-    code = "import time\nfor number in range(20): print(number, flush=True); time.sleep(0.1)"
     async with serving(tmp_path) as server:
         kernel_id = (await server.start())["id"]
         async with server.client(kernel_id) as client:
             assert await client.result("1") == "1"
             kernel = server.holder.held[kernel_id]
-            cell = await client.run(code)
+            cell = await client.run(TWENTY)
             await client.until(lambda each: "3\n" in each["content"].get("text", ""))
             kernel.interrupt_channels()
             status = kernel.status
             await client.close()
             await client.connect(server, kernel_id)
-            async with asyncio.timeout(30):
-                while (status := await kernel.changed(status)).activity is not Activity.IDLE:
-                    continue
+            await until_idle(kernel, status)
             kernel.away = False
             await client.ended(cell)
-            of_cell = [each for each in client.seen if each["parent_header"].get("msg_id") == cell]
-            text = "".join(each["content"].get("text", "") for each in of_cell)
-            assert text.split() == [str(number) for number in range(20)]
+            assert printed(client, cell).split() == [str(number) for number in range(20)]
 
 
 async def test_a_client_that_was_away_before_an_interruption_gets_all_in_its_order(
     tmp_path: Path,
 ) -> None:
-    code = "import time\nfor number in range(20): print(number, flush=True); time.sleep(0.1)"
     async with serving(tmp_path) as server:
         kernel_id = (await server.start())["id"]
         async with server.client(kernel_id) as client:
             assert await client.result("1") == "1"
             kernel = server.holder.held[kernel_id]
-            cell = await client.run(code)
+            cell = await client.run(TWENTY)
             await client.until(lambda each: "1\n" in each["content"].get("text", ""))
             await client.close()
             async with asyncio.timeout(30):
@@ -83,31 +94,24 @@ async def test_a_client_that_was_away_before_an_interruption_gets_all_in_its_ord
                     await asyncio.sleep(0.01)
             kernel.interrupt_channels()
             status = kernel.status
-            async with asyncio.timeout(30):
-                while (status := await kernel.changed(status)).activity is not Activity.IDLE:
-                    continue
+            await until_idle(kernel, status)
             await client.connect(server, kernel_id)
             kernel.away = False
             await client.ended(cell)
-            of_cell = [each for each in client.seen if each["parent_header"].get("msg_id") == cell]
-            text = "".join(each["content"].get("text", "") for each in of_cell)
-            assert text.split() == [str(number) for number in range(20)]
+            assert printed(client, cell).split() == [str(number) for number in range(20)]
 
 
 async def test_what_is_kept_during_an_interruption_is_asked_for_again(tmp_path: Path) -> None:
-    code = "import time\nfor number in range(20): print(number, flush=True); time.sleep(0.1)"
     async with serving(tmp_path) as server:
         kernel_id = (await server.start())["id"]
         async with server.client(kernel_id) as client:
             assert await client.result("1") == "1"
             kernel = server.holder.held[kernel_id]
-            cell = await client.run(code)
+            cell = await client.run(TWENTY)
             await client.until(lambda each: "0\n" in each["content"].get("text", ""))
             kernel.interrupt_channels(refusals=2)
             status = kernel.status
-            async with asyncio.timeout(30):
-                while (status := await kernel.changed(status)).activity is not Activity.IDLE:
-                    continue
+            await until_idle(kernel, status)
             kernel.away = False
             assert (await client.reply(cell))["status"] == "ok"
             printed = [each for each in client.seen if each["msg_type"] == "stream"]
